@@ -1,0 +1,103 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"floe/internal/fault"
+)
+
+// Limits of answers.
+const (
+	MinMemory    = 64 // MiB; the base system boots with that much
+	maxMemory    = 1 << 20
+	maxBootCodes = 1024 // bytes; the kernel's command line holds 2048 on amd64
+)
+
+var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+
+// wrong makes the error for a bad answer; it names the step's key, under which
+// a person finds it in flags, environment and file.
+func (s Step) wrong(values []string, format string, args ...any) error {
+	shown := strings.Join(values, ", ")
+	if len(shown) > 60 {
+		shown = shown[:60] + "…"
+	}
+	return fault.New(fault.Usage, s.Key, strconv.Quote(shown), fmt.Errorf(format, args...), s.Help)
+}
+
+// checkHostname follows RFC 1123, section 2.1, for a single label.
+func checkHostname(s string) error {
+	if !hostname.MatchString(s) {
+		return errors.New("a host name is letters, digits and dashes, 1 to 63 of them, with no dash at either end")
+	}
+	return nil
+}
+
+// checkBootCodes refuses what could not reach the kernel as it was typed: the
+// kernel splits its command line at spaces and knows double quotes only
+// (Documentation/admin-guide/kernel-parameters.rst).
+func checkBootCodes(s string) error {
+	if len(s) > maxBootCodes {
+		return fmt.Errorf("%d bytes are too many; %d fit on the boot line", len(s), maxBootCodes)
+	}
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return fmt.Errorf("the character %q cannot stand on a boot line", r)
+		}
+	}
+	if strings.Count(s, `"`)%2 != 0 {
+		return errors.New(`a double quote (") is not closed`)
+	}
+	return nil
+}
+
+func checkMirror(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return err
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("a mirror is an http:// or https:// address")
+	}
+	return nil
+}
+
+// parseMemory takes MiB, or a number with M or G behind it; it gives MiB.
+func parseMemory(s string) (int, error) {
+	s = strings.TrimSpace(s)
+	num, factor := strings.TrimRight(s, "MmGgIiBb "), 1
+	switch suffix := strings.ToLower(strings.TrimSpace(s[len(num):])); suffix {
+	case "", "m", "mb", "mib":
+	case "g", "gb", "gib":
+		factor = 1024
+	default:
+		return 0, fmt.Errorf("unknown unit %q; use M or G", suffix)
+	}
+	n, err := strconv.Atoi(num)
+	if err != nil {
+		return 0, errors.New("a size is a number of MiB, such as 512, or 2G")
+	}
+	if n > maxMemory/factor {
+		return 0, fmt.Errorf("that is more than %d MiB", maxMemory)
+	}
+	if n *= factor; n < MinMemory {
+		return 0, fmt.Errorf("%d MiB are too few; Floe boots from %d MiB", n, MinMemory)
+	}
+	return n, nil
+}
+
+func parseCount(s string, low, high int) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("a number from %d to %d is wanted", low, high)
+	}
+	return n, nil
+}
