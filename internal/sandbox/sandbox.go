@@ -1,8 +1,32 @@
+// Package sandbox runs the commands of a build where they see nothing of the
+// host: in a root folder of unpacked Debian packages, without network, without
+// root, with one folder to write to.
+//
+// [Unpack] makes the root folder. [New] gives the [Runner] that runs commands
+// in it, in namespaces of their own (user, mount, pid, network, ipc, uts; see
+// namespaces(7)). [Host] is the Runner for where these are forbidden: it uses
+// the host's tools. [Probe] says which of the two will do here, and why.
+//
+// # The inner process
+//
+// A process cannot enter a user namespace once it has threads, and a Go
+// program always has. So Run starts this same program again, with a marker as
+// its argv[0]; the init function of this package sees the marker, and the
+// process becomes the first one of the sandbox: it mounts, starts the command,
+// and reaps. Nothing has to be called for that, neither by a program nor by a
+// test. It goes before main, but after the init functions of imported
+// packages: these must be quick.
+//
+// # What it is not
+//
+// It keeps builds honest, it is no wall against malice: the kernel is shared,
+// and there are no limits on memory or processors. It does not run maintainer
+// scripts, does not emulate other processors, and knows nothing of what the
+// commands do.
 package sandbox
 
 import (
 	"context"
-	"errors"
 	"io"
 )
 
@@ -30,70 +54,26 @@ type Command struct {
 // Runner runs commands.
 type Runner interface {
 	// Run runs a command to its end. If ctx is cancelled, the command and all
-	// its descendants are killed. An error is an *ExitError if the command
-	// itself failed.
+	// that it started is killed at once, and the error wraps ctx.Err(). It is
+	// an *ExitError if the command ran and failed.
+	//
+	// The command has no terminal, a umask of 022, no core dumps, and
+	// 4096 open files at most. What it leaves running when it ends is killed.
 	Run(ctx context.Context, c Command) error
 
 	// Name says in a word where commands run, for keys and messages.
 	Name() string
 }
 
-// New gives a runner for the root folder that Unpack made.
-func New(root string) *Root { return &Root{dir: root} }
+// buildDir is where Work is, inside.
+const buildDir = "/build"
 
-// Root runs commands in a root folder of unpacked packages.
-type Root struct{ dir string }
+// innerPath is the PATH inside of a Root.
+const innerPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Host runs commands with the tools of the host.
-type Host struct{}
-
-// Tool is a program that a build needs from the host.
-type Tool struct {
-	Name    string // as looked up on PATH
-	Reason  string // what needs it: "compiles the kernel"
-	Package string // Debian package that has it
+// environ gives the environment of a command: fixed, so that two hosts build
+// the same.
+func environ(path string, extra []string) []string {
+	env := []string{"PATH=" + path, "HOME=/", "LC_ALL=C", "TZ=UTC"}
+	return append(env, extra...) // the last of a name wins
 }
-
-var errSoon = errors.New("sandbox: not built yet")
-
-// Name is "sandbox".
-func (r *Root) Name() string { return "sandbox" }
-
-// Run runs a command in the root.
-func (r *Root) Run(ctx context.Context, c Command) error { return errSoon }
-
-// Direct gives the argv that runs a program of the root outside of any
-// namespace, through the root's own dynamic loader.
-func (r *Root) Direct(prog string, args ...string) []string { return nil }
-
-// Path gives the host's path of a path inside the root; symbolic links are
-// followed as if the root were "/".
-func (r *Root) Path(inside string) (string, error) { return "", errSoon }
-
-// Name is "host".
-func (Host) Name() string { return "host" }
-
-// Run runs a command with the host's PATH in Work.
-func (Host) Run(ctx context.Context, c Command) error { return errSoon }
-
-// Probe says whether this host can run commands in a Root.
-func Probe() error { return errSoon }
-
-// CheckHost looks for every tool and names all that are missing.
-func CheckHost(tools []Tool) error { return errSoon }
-
-// Unpack unpacks .deb files into dir.
-func Unpack(ctx context.Context, debs []string, dir string, progress func(done, total int)) error {
-	return errSoon
-}
-
-// ExitError is the error of a command that ran and failed.
-type ExitError struct {
-	Args   []string // the command
-	Code   int      // exit status; 128 + number of the signal that ended it
-	Signal string   // name of the signal, "" if it exited by itself
-	Tail   []string // the last lines of its output, both streams
-}
-
-// Error says how the command ended.
-func (e *ExitError) Error() string { return "failed" }
