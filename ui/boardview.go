@@ -1,0 +1,225 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"floe/internal/report"
+)
+
+// shownLog is how many of a failed stage's last lines are shown on a terminal.
+const shownLog = 10
+
+// margin is the empty space at the left of everything.
+func margin(width int) string {
+	if width > 0 && width < 50 {
+		return ""
+	}
+	return "  "
+}
+
+// View gives the outcome as it scrolls up: one line, and below a failure the
+// last lines of its log. No line is wider than width.
+func (o Outcome) View(s Styles, width int) []string {
+	glyph, style, right := s.Glyphs.OK, s.OK, s.Muted.Render(span(o.Elapsed))
+	text := s.Muted.Render(o.Text)
+	switch o.Ending {
+	case EndedKept:
+		glyph, style, right = s.Glyphs.Kept, s.Deep, s.Deep.Render("kept")
+	case EndedFailed:
+		glyph, style = s.Glyphs.Fail, s.Fail
+		text = s.Fail.Render("failed")
+	case EndedStopped:
+		glyph, style, text = s.Glyphs.Stopped, s.Warn, s.Muted.Render("stopped")
+	}
+	title := s.Text
+	if o.Ending == EndedFailed {
+		title = s.Strong
+	}
+	m := margin(width)
+	lines := []string{m + s.row(style.Render(glyph), title.Render(o.Title), text, right, width-2*len(m))}
+	for _, l := range tail(o.Log, shownLog) {
+		lines = append(lines, s.fit(m+"  "+s.Deep.Render(s.Glyphs.Edge)+" "+s.Muted.Render(l), width))
+	}
+	return lines
+}
+
+// row lays out a stage: sign, title, what there is to say, and the time at the
+// right. Narrow, the saying goes first.
+func (s Styles) row(sign, title, text, right string, width int) string {
+	title = pad(title, titleWidth(width))
+	left := sign + " " + title
+	room := width - ansi.StringWidth(left) - ansi.StringWidth(right) - 4
+	if text != "" && room >= min(8, ansi.StringWidth(text)) {
+		left += "  " + s.fit(text, room)
+	}
+	return s.ends(left, right, width)
+}
+
+func titleWidth(width int) int {
+	switch {
+	case width >= 96:
+		return 36
+	case width >= 56:
+		return 26
+	}
+	return 0
+}
+
+func tail(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
+
+// View draws the running stages into at most height rows of width columns:
+// a stage's title and time, below it a bar with its count, below that its last
+// line. Where rows are few the last lines go first, then the bars shrink into
+// the title's row; stages beyond are counted.
+func (b *Board) View(s Styles, width, height int) string {
+	if len(b.running) == 0 && !b.stopping {
+		return ""
+	}
+	m := margin(width)
+	inner := width - 2*len(m)
+	foot := []string{"", b.foot(s, inner)}
+	var rows []string
+	for detail := 3; detail >= 1; detail-- {
+		rows = rows[:0]
+		for _, st := range b.running {
+			rows = append(rows, b.stageRows(s, st, inner, detail)...)
+		}
+		if len(rows)+len(foot) <= height {
+			rows = append(rows, foot...)
+			break
+		}
+		if len(rows) <= height {
+			break
+		}
+	}
+	if hidden := len(rows) - height; hidden > 0 && height > 0 {
+		rows = append(rows[:height-1], s.Muted.Render(fmt.Sprintf("%s %d more running", s.Glyphs.Ellipsis, hidden+1)))
+	}
+	for i, r := range rows {
+		if r != "" {
+			rows[i] = s.fit(m+r, width)
+		}
+	}
+	return strings.Join(rows, "\n")
+}
+
+func (b *Board) foot(s Styles, width int) string {
+	text := s.Muted.Render("ctrl+c stops; finished stages are kept")
+	if width < 50 {
+		text = s.Muted.Render("ctrl+c stops")
+	}
+	if b.stopping {
+		text = s.Warn.Render("stopping") + s.Muted.Render("; ctrl+c again ends at once")
+	}
+	return s.ends(text, s.Muted.Render(span(b.now.Sub(b.start))), width)
+}
+
+// stageRows draws one stage with one, two or three rows.
+func (b *Board) stageRows(s Styles, st *stage, width, detail int) []string {
+	frame := int(b.now.Sub(b.start)/Beat) % len(s.Glyphs.Spinner)
+	sign := s.Ice.Render(s.Glyphs.Spinner[max(0, frame)])
+	right := s.Muted.Render(span(b.now.Sub(st.started)))
+	if detail == 1 {
+		return []string{s.row(sign, s.Strong.Render(st.title), st.short(s), right, width)}
+	}
+	rows := []string{s.ends(sign+" "+s.Strong.Render(st.title), right, width)}
+	if bar := st.bar(s, width-2); bar != "" {
+		rows = append(rows, "  "+bar)
+	}
+	last := strings.TrimSpace(st.log.latest())
+	if quiet := b.now.Sub(st.heard); quiet >= quietAfter {
+		said := s.Warn.Render(s.Glyphs.Warn + " no output for " + span(quiet.Truncate(time.Second)))
+		if last != "" {
+			said += s.Muted.Render("  last: " + last)
+		}
+		return append(rows, "  "+s.fit(said, width-2))
+	}
+	if detail == 3 && last != "" {
+		rows = append(rows, "  "+s.fit(s.Muted.Render(last), width-2))
+	}
+	return rows
+}
+
+// short is a stage's progress in one word or two.
+func (st *stage) short(s Styles) string {
+	if st.began.IsZero() {
+		return ""
+	}
+	if _, known := st.fraction(); !known {
+		return s.Muted.Render(count(st.done, 0, st.unit))
+	}
+	text := s.Ice.Render(fmt.Sprintf("%3d %%", st.percent()))
+	if st.leftKnown {
+		text += s.Muted.Render("  " + rough(st.left) + " left")
+	}
+	return text
+}
+
+// bar draws the progress row: bar, percentage, count, time left. It takes the
+// most telling form that fits.
+func (st *stage) bar(s Styles, width int) string {
+	if st.began.IsZero() {
+		return ""
+	}
+	f, known := st.fraction()
+	long, brief := count(st.done, st.total, st.unit), amount(st.done, st.unit)
+	if st.unit == report.Bytes && st.rate > 1 {
+		long += ", " + amount(int64(st.rate), st.unit) + "/s"
+	}
+	if !known {
+		return s.Muted.Render(s.fit(long, width))
+	}
+	if st.done <= st.total {
+		brief += "/" + amount(st.total, st.unit)
+	}
+	left, about := "", ""
+	if st.leftKnown {
+		left = "  " + rough(st.left) + " left"
+		about = "  about " + rough(st.left) + " left"
+	}
+	head := s.drawBar(f, barWidth(width)) + "  " + s.Ice.Render(fmt.Sprintf("%d %%", st.percent())) + "  "
+	for _, rest := range []string{long + about, long + left, brief + left, brief, ""} {
+		if line := head + s.Muted.Render(rest); ansi.StringWidth(line) <= width {
+			return strings.TrimRight(line, " ")
+		}
+	}
+	return s.fit(head, width)
+}
+
+func barWidth(width int) int {
+	switch {
+	case width >= 90:
+		return 36
+	case width >= 70:
+		return 24
+	case width >= 50:
+		return 16
+	}
+	return 8
+}
+
+// drawBar draws a bar in columns cells, with half cells where there is a glyph
+// for them.
+func (s Styles) drawBar(fraction float64, columns int) string {
+	g := s.Glyphs
+	columns -= ansi.StringWidth(g.BarLeft + g.BarRight)
+	halves := int(fraction * float64(2*columns))
+	full, half := halves/2, halves%2
+	if g.Half == g.Full {
+		half = 0
+	}
+	filled := strings.Repeat(g.Full, full) + strings.Repeat(g.Half, half)
+	empty := strings.Repeat(g.Empty, columns-full-half)
+	edge := func(text string, style lipgloss.Style) string {
+		if text == "" {
+			return ""
+		}
+		return style.Render(text)
+	}
+	return edge(g.BarLeft, s.Muted) + edge(filled, s.Ice) + edge(empty, s.Muted) + edge(g.BarRight, s.Muted)
+}

@@ -1,0 +1,86 @@
+package ui
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"floe/internal/fault"
+)
+
+// Error writes an error for a person: what was being done, where, why it
+// failed, what to do next, and where the log is (logPath may be empty). An
+// interruption is no failure and gets one line.
+func Error(w io.Writer, s Styles, err error, logPath string) {
+	_, _ = io.WriteString(w, s.Error(err, logPath))
+}
+
+// Error renders an error as the function of the same name writes it.
+func (s Styles) Error(err error, logPath string) string {
+	if err == nil {
+		return ""
+	}
+	var b strings.Builder
+	m := margin(s.Width)
+	if fault.Code(err) == int(fault.Cancelled) {
+		s.hang(&b, m+s.Warn.Render(s.Glyphs.Stopped+" stopped")+"  ",
+			"what was finished is kept; the same command goes on from there", s.Text.Render)
+		return b.String()
+	}
+	what, rows := anatomy(err)
+	if logPath != "" {
+		rows = append(rows, Row{Key: "log", Value: logPath})
+	}
+	head := m + s.Fail.Render(s.Glyphs.Fail+" error") + "  "
+	s.hang(&b, head, clean(what), s.Strong.Render)
+	for _, r := range rows {
+		s.errorRow(&b, m, r)
+	}
+	return b.String()
+}
+
+// errorRow writes a row below the sign and word of the first line.
+func (s Styles) errorRow(b *strings.Builder, m string, r Row) {
+	key, value := s.Muted.Render, s.Text.Render
+	if r.Key == "next" {
+		key, value = s.Warm.Render, s.Warm.Render
+	}
+	head := m + "  " + key(pad(r.Key, 5)) + "  "
+	for _, line := range cleanLines(r.Value) {
+		if r.Key == "log" { // a path is there to be copied
+			b.WriteString(head + value(line) + "\n")
+		} else {
+			s.hang(b, head, line, value)
+		}
+		head = m + strings.Repeat(" ", 9)
+	}
+}
+
+// anatomy takes an error apart.
+func anatomy(err error) (what string, rows []Row) {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		lines := cleanLines(err.Error())
+		if len(lines) > 1 {
+			rows = append(rows, Row{Key: "why", Value: strings.Join(lines[1:], "\n")})
+		}
+		return lines[0], rows
+	}
+	what = f.Op
+	if f.Class != fault.Usage {
+		what = "could not " + f.Op
+	}
+	if around := strings.TrimSuffix(err.Error(), f.Error()); around != err.Error() && around != "" {
+		rows = append(rows, Row{Key: "while", Value: strings.TrimRight(around, ": ")})
+	}
+	if f.On != "" {
+		rows = append(rows, Row{Key: "where", Value: f.On})
+	}
+	if f.Err != nil {
+		rows = append(rows, Row{Key: "why", Value: f.Err.Error()})
+	}
+	if hint := fault.Hint(f); hint != "" {
+		rows = append(rows, Row{Key: "next", Value: hint})
+	}
+	return what, rows
+}
