@@ -1,0 +1,251 @@
+package qemu
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"floe/internal/arch"
+)
+
+// Setup is what the host brings to one run of a machine.
+type Setup struct {
+	Program Program
+	Accel   Accel
+	Flash   Flash // the UEFI firmware; only for a machine that wants it
+	Files   Files
+}
+
+// Args is the whole command line, the program first. It is a pure function:
+// nothing is looked up, made or started. Every argument refers to drives and
+// character devices by name, so that the order is for the reader only.
+func Args(m Machine, s Setup) []string {
+	args := append([]string{}, s.Program.Argv...)
+	return append(args, join(
+		boardArgs, processorArgs, firmwareArgs, consoleArgs, monitorsArgs, networkArgs,
+		entropyArgs, panicsArgs, mediaArgs, kernelArgs, extraArgs,
+	)(m, s)...)
+}
+
+// part is one group of arguments.
+type part func(Machine, Setup) []string
+
+// join is several parts as one.
+func join(parts ...part) part {
+	return func(m Machine, s Setup) (args []string) {
+		for _, p := range parts {
+			args = append(args, p(m, s)...)
+		}
+		return args
+	}
+}
+
+// perArch is the part of the machine's architecture; an architecture that has
+// none adds nothing.
+func perArch(parts map[arch.Arch]part) part {
+	return func(m Machine, s Setup) []string {
+		if p := parts[m.Arch]; p != nil {
+			return p(m, s)
+		}
+		return nil
+	}
+}
+
+// words is a part that is always the same.
+func words(args ...string) part {
+	return func(Machine, Setup) []string { return args }
+}
+
+func boardArgs(m Machine, s Setup) []string {
+	args := []string{"-name", m.Name}
+	for _, dir := range s.Program.DataDirs {
+		args = append(args, "-L", dir)
+	}
+	// No default devices and no configuration of the host: the machine is
+	// what stands here and nothing else.
+	args = append(args, "-no-user-config", "-nodefaults", "-display", "none", "-rtc", "base=utc")
+	if m.NoReboot {
+		args = append(args, "-no-reboot")
+	}
+	args = append(args, perArch(map[arch.Arch]part{
+		arch.AMD64: words("-machine", "q35"),
+		arch.ARM64: words("-machine", "virt,gic-version=max"),
+	})(m, s)...)
+	return append(args, "-m", strconv.Itoa(m.Memory), "-smp", strconv.Itoa(m.CPUs))
+}
+
+func processorArgs(m Machine, s Setup) []string {
+	if s.Accel.KVM {
+		accel := "kvm"
+		if s.Accel.Device != "" {
+			accel += ",device=" + escape(s.Accel.Device)
+		}
+		return []string{"-accel", accel, "-cpu", "host"}
+	}
+	return perArch(map[arch.Arch]part{
+		// QEMU gives each processor a thread of its own wherever the host's
+		// memory is ordered strongly enough; asking for it where it is not
+		// would only make wrong guests.
+		arch.AMD64: words("-accel", "tcg", "-cpu", "max"),
+		// QARMA5 in software would slow every function's return down.
+		arch.ARM64: words("-accel", "tcg,thread=multi", "-cpu", "max,pauth-impdef=on"),
+	})(m, s)
+}
+
+func firmwareArgs(m Machine, s Setup) []string {
+	var args []string
+	if m.Firmware == UEFI {
+		args = append(args, "-drive", pflash(0, s.Flash.Format, s.Flash.Code)+",readonly=on")
+		if s.Flash.Vars != "" {
+			args = append(args, "-drive", pflash(1, s.Flash.VarsFormat, s.Files.Vars))
+		}
+	}
+	return append(args, perArch(map[arch.Arch]part{
+		// What SeaBIOS has to say, "No bootable device." above all, goes to
+		// its debug port.
+		arch.AMD64: words("-chardev", "file,id=firmware,path="+escape(s.Files.FirmwareLog),
+			"-device", "isa-debugcon,iobase=0x402,chardev=firmware"),
+	})(m, s)...)
+}
+
+func pflash(unit int, format, file string) string {
+	return fmt.Sprintf("if=pflash,unit=%d,format=%s,file=%s", unit, format, escape(file))
+}
+
+func consoleArgs(_ Machine, s Setup) []string {
+	return []string{
+		"-chardev", "socket,id=console,server=on,wait=off,path=" + escape(s.Files.Console) +
+			",logfile=" + escape(s.Files.ConsoleLog) + ",logappend=off",
+		"-serial", "chardev:console",
+	}
+}
+
+// monitorsArgs makes two, because one serves a single client at a time: the floe
+// that started the machine listens to the one for as long as it lives, any
+// other uses the second for a moment.
+func monitorsArgs(_ Machine, s Setup) []string {
+	var args []string
+	for _, q := range []struct{ id, path string }{{"events", s.Files.Events}, {"control", s.Files.Control}} {
+		args = append(args,
+			"-chardev", fmt.Sprintf("socket,id=%s,server=on,wait=off,path=%s", q.id, escape(q.path)),
+			"-mon", "mode=control,chardev="+q.id)
+	}
+	return args
+}
+
+func networkArgs(m Machine, _ Setup) []string {
+	var b strings.Builder
+	b.WriteString("user,id=net")
+	if m.Isolated {
+		b.WriteString(",restrict=on")
+	}
+	for _, f := range append([]Forward{{m.SSHPort, sshGuestPort}}, m.Forwards...) {
+		fmt.Fprintf(&b, ",hostfwd=tcp:127.0.0.1:%d-:%d", f.Host, f.Guest)
+	}
+	// Without its ROM the firmware does not try to boot from the network.
+	return []string{"-netdev", b.String(), "-device", "virtio-net-pci,netdev=net,romfile="}
+}
+
+const sshGuestPort = 22
+
+func entropyArgs(Machine, Setup) []string {
+	return []string{"-object", "rng-builtin,id=entropy", "-device", "virtio-rng-pci,rng=entropy"}
+}
+
+func panicsArgs(Machine, Setup) []string { return []string{"-device", "pvpanic-pci"} }
+
+func mediaArgs(m Machine, s Setup) []string {
+	var args []string
+	count := map[MediumKind]int{}
+	for i, d := range m.Media {
+		id := fmt.Sprintf("medium%d", i)
+		n := count[d.Kind]
+		count[d.Kind]++
+		if n == 0 {
+			args = append(args, controllerArgs(d.Kind)(m, s)...)
+		}
+		// -kernel has boot index 0.
+		tail := fmt.Sprintf(",drive=%s,bootindex=%d", id, i+1)
+		if d.Serial != "" {
+			tail += ",serial=" + escape(d.Serial)
+		}
+		args = append(args, "-drive", d.drive(id))
+		args = append(args, deviceArgs(d.Kind, n, tail)(m, s)...)
+	}
+	return args
+}
+
+// controllerArgs is what media of a kind are plugged into, once for all of
+// them. The AHCI controller is part of board q35.
+func controllerArgs(kind MediumKind) part {
+	switch kind {
+	case USBStick:
+		return words("-device", "qemu-xhci,id=usb")
+	case CDROM:
+		return perArch(map[arch.Arch]part{arch.ARM64: words("-device", "virtio-scsi-pci,id=scsi")})
+	}
+	return words()
+}
+
+// deviceArgs is the n-th drive of a kind.
+func deviceArgs(kind MediumKind, n int, tail string) part {
+	switch kind {
+	case USBStick:
+		return words("-device", "usb-storage,bus=usb.0,removable=on"+tail)
+	case CDROM:
+		return perArch(map[arch.Arch]part{
+			arch.AMD64: words("-device", fmt.Sprintf("ide-cd,bus=ide.%d", n)+tail),
+			arch.ARM64: words("-device", "scsi-cd,bus=scsi.0"+tail),
+		})
+	}
+	return words("-device", "virtio-blk-pci"+tail)
+}
+
+func (d Medium) drive(id string) string {
+	drive := fmt.Sprintf("if=none,id=%s,format=raw,file=%s", id, escape(d.Path))
+	switch {
+	case d.Kind == CDROM:
+		return drive + ",media=cdrom,readonly=on"
+	case !d.Keep:
+		return drive + ",snapshot=on"
+	}
+	return drive
+}
+
+func kernelArgs(m Machine, s Setup) []string {
+	k := m.Kernel
+	if k == nil {
+		return nil
+	}
+	args := []string{"-kernel", k.Image}
+	switch len(k.Initrds) {
+	case 0:
+	case 1:
+		args = append(args, "-initrd", k.Initrds[0])
+	default:
+		args = append(args, "-initrd", s.Files.Initrd)
+	}
+	if k.Append != "" {
+		args = append(args, "-append", k.Append)
+	}
+	return args
+}
+
+func extraArgs(m Machine, _ Setup) []string { return m.Extra }
+
+// escape writes a value inside one of QEMU's comma-separated options.
+func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
+
+// ShellLine writes a command line so that a shell reads it back as it is, for
+// a person to look at or to paste.
+func ShellLine(args []string) string {
+	quoted := make([]string, len(args))
+	for i, a := range args {
+		plain := a != "" && strings.Trim(a, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-") == ""
+		if !plain {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		quoted[i] = a
+	}
+	return strings.Join(quoted, " ")
+}

@@ -1,0 +1,156 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"floe/internal/fault"
+	"floe/qemu/qmp"
+)
+
+// qmpPatience is how long QEMU may take to answer on its QMP socket. It
+// answers before it has loaded the firmware.
+const qmpPatience = 30 * time.Second
+
+// startOnce starts QEMU and waits for its first answer.
+func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, error) {
+	if err := s.Files.prepare(m, s.Flash); err != nil {
+		return nil, fault.New(fault.Missing, "prepare machine", m.Name, err, "")
+	}
+	argv := Args(m, s)
+	cmd, err := command(argv, s, l.Detach)
+	if err != nil {
+		return nil, err
+	}
+	r := newRunning(State{
+		Machine: m, Version: s.Program.Version, Argv: argv, Accel: s.Accel,
+		Started: time.Now(), Detached: l.Detach, Files: s.Files,
+	}, true)
+	if err := r.spawn(cmd); err != nil {
+		return nil, fault.New(fault.Missing, "start", argv[0], err, "")
+	}
+	if err := r.follow(); err != nil {
+		r.Kill()
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, qmpPatience)
+	defer cancel()
+	if err := r.greet(ctx); err != nil {
+		r.Kill()
+		return nil, err
+	}
+	return r, nil
+}
+
+// command is the process, not yet started: a session of its own, so that a
+// Ctrl-C at the terminal is not for it, and no terminal at all.
+func command(argv []string, s Setup, detach bool) (*exec.Cmd, error) {
+	log, err := os.OpenFile(s.Files.Log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = s.Files.Dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TMPDIR="+s.Files.Dir)
+	cmd.Env = append(cmd.Env, s.Program.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if !detach {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
+	return cmd, nil
+}
+
+// spawn starts the process and sees to its end. The thread that starts it
+// lives as long as it does: the kernel sends the parent-death signal when
+// that thread ends (PR_SET_PDEATHSIG in prctl(2)).
+func (r *Running) spawn(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		cmd.Stdout.(*os.File).Close() // QEMU has its own now
+		if err == nil {
+			// An error here means that it has ended already; greet finds
+			// that too, and says more.
+			r.state.Process, _ = identify(cmd.Process.Pid)
+			r.signal = func(sig unix.Signal) error {
+				if err := cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+					return err
+				}
+				return nil
+			}
+		}
+		started <- err
+		if err == nil {
+			r.reap(cmd.Wait())
+		}
+	}()
+	return <-started
+}
+
+// greet connects to QMP and learns what QEMU chose itself.
+func (r *Running) greet(ctx context.Context) error {
+	for {
+		client, err := qmp.Dial(ctx, r.files.Events, r.event)
+		if err == nil {
+			r.mu.Lock()
+			r.events = client
+			r.mu.Unlock()
+			break
+		}
+		select {
+		case <-r.ended:
+			return r.diedError()
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return died(r.files, r.Name(), fmt.Sprintf("QEMU does not answer (%v)", err))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	table, err := r.events.Monitor(ctx, "info usernet")
+	if err != nil {
+		select {
+		case <-r.ended:
+			return r.diedError()
+		case <-time.After(time.Second):
+			return err
+		}
+	}
+	v := r.events.Version()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.Version = Version{v.Major, v.Minor, v.Micro}
+	r.state.Ports = parseUsernet(table)
+	return nil
+}
+
+var usernetLine = regexp.MustCompile(`TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)`)
+
+// parseUsernet reads the forwarded ports from the human monitor's table
+// "info usernet". Where port 0 was asked for it has the port that the kernel
+// chose, so that no other program can take it in between.
+func parseUsernet(table string) []Forward {
+	var list []Forward
+	for _, f := range usernetLine.FindAllStringSubmatch(table, -1) {
+		host, err1 := strconv.Atoi(f[1])
+		guest, err2 := strconv.Atoi(f[2])
+		if err1 == nil && err2 == nil {
+			list = append(list, Forward{Host: host, Guest: guest})
+		}
+	}
+	return list
+}

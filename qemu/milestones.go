@@ -1,0 +1,164 @@
+package qemu
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Stage is a step on a machine's way from power-on to ready.
+type Stage string
+
+// The stages, in the order in which they are reached. Loader, Kernel and
+// Init are told by what the console says; a silent kernel leaves them out.
+const (
+	PowerOn  Stage = "firmware" // the first sign of life of any kind
+	Loader   Stage = "loader"   // the boot loader
+	Kernel   Stage = "kernel"   // the kernel's first line
+	Init     Stage = "init"     // the first line of the system's own init
+	Network  Stage = "network"  // it has an address
+	SSHReady Stage = "ssh"      // its ssh server takes connections
+	Runtime  Stage = "runtime"  // its container runtime answers
+)
+
+// Milestone is a stage that was reached.
+type Milestone struct {
+	Stage Stage         `json:"stage"`
+	At    time.Duration `json:"at_ns"` // since QEMU was started or the machine was last reset
+	Line  string        `json:"line"`  // the console's line that told it; empty for the firmware
+}
+
+// Guest is what the system in the machine told of itself on its console.
+type Guest struct {
+	// HostKeys are the fingerprints of its ssh host keys, as
+	// ssh-keygen -l writes them: "SHA256:…". The console is out of reach of
+	// the network, so they are worth pinning.
+	HostKeys []string `json:"host_keys,omitempty"`
+
+	// Addresses are the addresses that it got.
+	Addresses []string `json:"addresses,omitempty"`
+}
+
+// mark tells a stage by a line of the console.
+type mark struct {
+	stage   Stage
+	pattern *regexp.Regexp
+}
+
+func marks() []mark {
+	return []mark{
+		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading|Booting .Floe`)},
+		{Kernel, regexp.MustCompile(`^(\[ *\d+\.\d+\] |EFI stub: |Decompressing Linux)`)},
+		{Init, regexp.MustCompile(`^(\[ *\d+\.\d+\] Run /\S+ as init process|floe: )`)},
+		{Network, regexp.MustCompile(`^floe: address \S`)},
+		{SSHReady, regexp.MustCompile(`^floe: ssh ready`)},
+		{Runtime, regexp.MustCompile(`^floe: (runtime|docker|podman) ready`)},
+	}
+}
+
+var (
+	hostKeyLine = regexp.MustCompile(`^floe: ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
+	addressLine = regexp.MustCompile(`^floe: address (.*)$`)
+)
+
+// scribe reads along and writes down what matters.
+type scribe struct {
+	mu      sync.Mutex
+	marks   []mark
+	since   time.Time
+	reached []Milestone
+	guest   Guest
+	changed chan struct{} // closed and replaced whenever something is written down
+}
+
+func newScribe(since time.Time) *scribe {
+	return &scribe{marks: marks(), since: since, changed: make(chan struct{})}
+}
+
+// follow reads a console to its end.
+func (s *scribe) follow(r io.Reader, now func() time.Time) {
+	var line []byte
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := r.Read(buf)
+		at := now()
+		if n > 0 {
+			s.reach(PowerOn, at, "")
+		}
+		line = append(line, buf[:n]...)
+		for {
+			one, rest, whole := bytes.Cut(line, []byte("\n"))
+			if !whole {
+				break
+			}
+			s.line(printable(one), at)
+			line = rest
+		}
+		if err != nil {
+			s.line(printable(line), at)
+			return
+		}
+	}
+}
+
+// line takes one line of the console.
+func (s *scribe) line(text string, at time.Time) {
+	for _, m := range s.marks {
+		if m.pattern.MatchString(text) {
+			s.reach(m.stage, at, text)
+		}
+	}
+	if f := hostKeyLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.HostKeys, f[1])
+	}
+	if f := addressLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.Addresses, strings.TrimSpace(f[1]))
+	}
+}
+
+// reach writes a stage down, the first time only.
+func (s *scribe) reach(stage Stage, at time.Time, line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.reached, func(m Milestone) bool { return m.Stage == stage }) {
+		return
+	}
+	s.reached = append(s.reached, Milestone{Stage: stage, At: at.Sub(s.since), Line: line})
+	s.tell()
+}
+
+func (s *scribe) note(list *[]string, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(*list, value) {
+		*list = append(*list, value)
+		s.tell()
+	}
+}
+
+// restart begins anew at a reset. Host keys stay: each was told on the
+// console, so each is the machine's.
+func (s *scribe) restart(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.since, s.reached, s.guest.Addresses = at, nil, nil
+	s.tell()
+}
+
+func (s *scribe) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// snapshot gives what is written down, and a channel that is closed as soon
+// as there is more.
+func (s *scribe) snapshot() ([]Milestone, Guest, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	guest := Guest{HostKeys: slices.Clone(s.guest.HostKeys), Addresses: slices.Clone(s.guest.Addresses)}
+	return slices.Clone(s.reached), guest, s.changed
+}

@@ -1,0 +1,295 @@
+package qemu
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"floe/qemu/qmp"
+)
+
+// Running is a machine that runs, or ran. It is safe for use by several
+// goroutines.
+type Running struct {
+	files   Files
+	owner   bool // this floe started it
+	scribe  *scribe
+	console *Console
+	signal  func(unix.Signal) error // to QEMU; that it is gone is no error
+	ended   chan struct{}           // closed when QEMU has ended
+	cleaned chan struct{}           // closed when its state is cleaned up after that
+	closing func()                  // stops what Running does in the background
+
+	mu     sync.Mutex
+	state  State
+	events *qmp.Client // of the owner
+	ending Ending
+	exit   error // of cmd.Wait
+	killed bool  // by Kill
+}
+
+// Ending is how a machine ended.
+type Ending string
+
+// The endings. "" means that this floe did not see it happen.
+const (
+	PoweredOff Ending = "powered off" // by the guest, asked or not
+	Rebooted   Ending = "rebooted"    // with NoReboot
+	Panicked   Ending = "panicked"    // the guest's kernel
+	Quit       Ending = "quit"        // QEMU was told to, as if the plug were pulled
+	Terminated Ending = "terminated"  // QEMU got SIGTERM or SIGINT
+	Killed     Ending = "killed"      // QEMU got SIGKILL from this floe
+	Died       Ending = "died"        // QEMU ended with an error, or was killed by another
+)
+
+// endings are QEMU's ShutdownCause values.
+func endings() map[string]Ending {
+	return map[string]Ending{
+		"guest-shutdown": PoweredOff, "guest-reset": Rebooted, "guest-panic": Panicked,
+		"host-qmp-quit": Quit, "host-signal": Terminated, "host-qmp-system-reset": Rebooted,
+	}
+}
+
+func newRunning(s State, owner bool) *Running {
+	r := &Running{
+		files: s.Files, owner: owner, state: s, scribe: newScribe(s.Started),
+		ended: make(chan struct{}), cleaned: make(chan struct{}), closing: func() {},
+	}
+	r.console = &Console{path: s.Files.ConsoleLog, ended: r.ended}
+	return r
+}
+
+// Name is the machine's name.
+func (r *Running) Name() string { return r.state.Machine.Name }
+
+// State is what is known of the machine, as it would be written down now.
+func (r *Running) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state
+	s.Milestones, _, _ = r.scribe.snapshot()
+	return s
+}
+
+// Accel is how the machine's processor is made in the end.
+func (r *Running) Accel() Accel { return r.State().Accel }
+
+// SSHAddr is the address on this host that reaches the guest's ssh.
+func (r *Running) SSHAddr() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.State().SSHPort()))
+}
+
+// Console is what the machine says on its serial console.
+func (r *Running) Console() *Console { return r.console }
+
+// Milestones are the stages reached so far, in order, and a channel that is
+// closed when there is more to see.
+func (r *Running) Milestones() ([]Milestone, <-chan struct{}) {
+	reached, _, changed := r.scribe.snapshot()
+	return reached, changed
+}
+
+// Guest is what the guest told of itself so far.
+func (r *Running) Guest() Guest {
+	_, guest, _ := r.scribe.snapshot()
+	return guest
+}
+
+// Reached waits until the machine reaches a stage. If it ends first, the
+// error says why.
+func (r *Running) Reached(ctx context.Context, stage Stage) (Milestone, error) {
+	for {
+		reached, changed := r.Milestones()
+		for _, m := range reached {
+			if m.Stage == stage {
+				return m, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-r.ended:
+			if _, err := r.Wait(ctx); err != nil {
+				return Milestone{}, err
+			}
+			return Milestone{}, died(r.files, r.Name(), fmt.Sprintf("the machine ended before its stage %q", stage))
+		case <-ctx.Done():
+			return Milestone{}, ctx.Err()
+		}
+	}
+}
+
+// Ended is closed when the machine has ended.
+func (r *Running) Ended() <-chan struct{} { return r.ended }
+
+// Wait waits for the machine's end. An end that nobody asked for and that is
+// not the guest's own doing is a fault.Build with a *DiedError in its chain.
+func (r *Running) Wait(ctx context.Context) (Ending, error) {
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	select {
+	case <-r.cleaned:
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.ending {
+	case Panicked:
+		return r.ending, died(r.files, r.Name(), "the guest's kernel panicked")
+	case Died:
+		return r.ending, died(r.files, r.Name(), howExited(r.exit))
+	}
+	return r.ending, nil
+}
+
+// diedError is the error of a machine that ended though it should not have.
+func (r *Running) diedError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return died(r.files, r.Name(), howExited(r.exit))
+}
+
+func howExited(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "QEMU ended by itself"
+	case errors.As(err, &exit) && exit.Exited():
+		return fmt.Sprintf("QEMU ended with status %d", exit.ExitCode())
+	}
+	return "QEMU ended: " + err.Error()
+}
+
+// event takes what QEMU tells unasked.
+func (r *Running) event(e qmp.Event) {
+	switch e.Name {
+	case "RESET":
+		r.scribe.restart(e.Time)
+	case "GUEST_PANICKED":
+		r.ends(Panicked)
+	case "SHUTDOWN":
+		var data struct {
+			Reason string `json:"reason"`
+		}
+		if json.Unmarshal(e.Data, &data) == nil {
+			if how, ok := endings()[data.Reason]; ok {
+				r.ends(how)
+			}
+		}
+	}
+}
+
+// ends notes how the machine ends; what is known first counts.
+func (r *Running) ends(how Ending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending == "" {
+		r.ending = how
+	}
+}
+
+// reap takes the end of QEMU in, in the floe that started it.
+func (r *Running) reap(exit error) {
+	r.mu.Lock()
+	events := r.events
+	r.mu.Unlock()
+	if events != nil {
+		select {
+		case <-events.Gone(): // its last events are in
+		case <-time.After(time.Second):
+		}
+	}
+	r.mu.Lock()
+	r.exit = exit
+	switch {
+	case r.killed && exit != nil:
+		r.ending = Killed
+	case exit != nil:
+		r.ending = Died
+	}
+	r.mu.Unlock()
+	close(r.ended)
+	r.cleanUp()
+}
+
+// cleanUp removes the machine's state, unless it is by now another's.
+func (r *Running) cleanUp() {
+	defer close(r.cleaned)
+	unlock, err := r.files.lock(context.Background())
+	if err != nil {
+		return // what is left is seen to be stale
+	}
+	defer unlock()
+	text, err := os.ReadFile(r.files.State)
+	if err != nil {
+		return
+	}
+	var s State
+	if json.Unmarshal(text, &s) == nil && s.Process == r.State().Process {
+		r.files.clean()
+	}
+}
+
+// follow begins to read the console.
+func (r *Running) follow() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	in, err := r.console.Follow(ctx, 0)
+	if err != nil {
+		cancel()
+		return err
+	}
+	r.closing = cancel
+	go func() {
+		defer in.Close()
+		r.scribe.follow(in, time.Now)
+	}()
+	return nil
+}
+
+// Kill ends QEMU at once and waits until it is gone.
+func (r *Running) Kill() {
+	r.mu.Lock()
+	r.killed = true
+	r.mu.Unlock()
+	r.signal(unix.SIGKILL) // whether it came to an end is seen below
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second): // a process stuck in the kernel
+	}
+}
+
+// Close lets go of the machine: one that is detached, or that another floe
+// started, goes on, any other is killed. The milestones reached are written
+// down for the next floe that looks.
+func (r *Running) Close() error {
+	defer r.closing()
+	if r.owner && !r.State().Detached {
+		r.Kill()
+		<-r.cleaned
+		return nil
+	}
+	if !r.owner {
+		return nil
+	}
+	unlock, err := r.files.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer r.events.Close()
+	if s := r.State(); s.Alive() {
+		return s.write()
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package qemu
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"floe/internal/fault"
+	"floe/qemu/qmp"
+)
+
+// Patience is how long each way of ending a machine may take before the next,
+// rougher one.
+type Patience struct {
+	PowerOff time.Duration // for the guest, once its power button is pressed
+	Quit     time.Duration // for QEMU, once it is told to quit
+	Term     time.Duration // for QEMU, once it got SIGTERM
+}
+
+// DefaultPatience suits a small system under emulation.
+func DefaultPatience() Patience {
+	return Patience{PowerOff: 20 * time.Second, Quit: 5 * time.Second, Term: 3 * time.Second}
+}
+
+// pressAgain is the time between presses of the power button: the guest may
+// not have listened yet when it was pressed first.
+const pressAgain = 3 * time.Second
+
+// Stop ends the machine: by its power button, and if that brings nothing in
+// time, by QMP's quit, SIGTERM and SIGKILL in turn. It says which of them it
+// was. If ctx ends first, the machine is left as it is by then.
+func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
+	select {
+	case <-r.ended:
+		return r.Wait(ctx)
+	default:
+	}
+	for _, step := range []struct {
+		how   Ending
+		limit time.Duration
+		do    func(context.Context) error
+	}{
+		{PoweredOff, p.PowerOff, r.press},
+		{Quit, p.Quit, r.quit},
+		{Terminated, p.Term, func(context.Context) error { return r.signal(unix.SIGTERM) }},
+		{Killed, 10 * time.Second, func(context.Context) error { r.Kill(); return nil }},
+	} {
+		limit, cancel := context.WithTimeout(ctx, step.limit)
+		err := step.do(limit)
+		if err == nil {
+			select {
+			case <-r.ended:
+			case <-limit.Done():
+			}
+		}
+		cancel()
+		select {
+		case <-r.ended:
+			r.ends(step.how)
+			return r.Wait(context.WithoutCancel(ctx))
+		default:
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+	}
+	return "", fault.New(fault.Build, "stop machine", r.Name(),
+		fmt.Errorf("process %d outlives even SIGKILL; the kernel holds it", r.State().Process.PID), "")
+}
+
+// press presses the power button until the machine has ended.
+func (r *Running) press(ctx context.Context) error {
+	return r.control(ctx, func(c *qmp.Client) error {
+		for {
+			if err := c.Powerdown(ctx); err != nil {
+				return err
+			}
+			select {
+			case <-r.ended:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(pressAgain):
+			}
+		}
+	})
+}
+
+func (r *Running) quit(ctx context.Context) error {
+	return r.control(ctx, func(c *qmp.Client) error { return c.Quit(ctx) })
+}
+
+// control runs something on the QMP socket that is for everybody.
+func (r *Running) control(ctx context.Context, do func(*qmp.Client) error) error {
+	c, err := qmp.Dial(ctx, r.files.Control, r.eventOfAnother)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return do(c)
+}
+
+// eventOfAnother takes events on the control socket: the owner has them from
+// its own already.
+func (r *Running) eventOfAnother(e qmp.Event) {
+	if !r.owner {
+		r.event(e)
+	}
+}
+
+// Status asks QEMU for the machine's run state: "running", "paused",
+// "shutdown", …
+func (r *Running) Status(ctx context.Context) (status string, err error) {
+	err = r.control(ctx, func(c *qmp.Client) error {
+		status, err = c.Status(ctx)
+		return err
+	})
+	return status, err
+}
+
+// Reset presses the machine's reset button.
+func (r *Running) Reset(ctx context.Context) error {
+	return r.control(ctx, func(c *qmp.Client) error { return c.Reset(ctx) })
+}
