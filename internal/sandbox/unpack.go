@@ -133,7 +133,7 @@ func (t *tree) unpack(ctx context.Context, file string) error {
 		return err
 	}
 	defer data.Close()
-	w := &writer{tree: t, ctx: ctx, deb: filepath.Base(file), buf: make([]byte, 256<<10)}
+	w := &writer{tree: t, ctx: ctx, deb: data.Control.Get("Package") + " " + data.Control.Get("Version"), buf: make([]byte, 256<<10)}
 	defer w.leave()
 	for {
 		h, err := data.Next()
