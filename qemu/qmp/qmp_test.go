@@ -1,0 +1,166 @@
+package qmp_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"floe/internal/arch"
+	"floe/qemu/qemutest"
+	"floe/qemu/qmp"
+)
+
+// monitor starts a QEMU without a machine and gives its QMP socket.
+func monitor(t *testing.T, args ...string) string {
+	t.Helper()
+	p := qemutest.Program(t, arch.AMD64)
+	path := filepath.Join(t.TempDir(), "s")
+	argv := append(p.Argv[:len(p.Argv):len(p.Argv)], "-machine", "none", "-nodefaults", "-display", "none",
+		"-qmp", "unix:"+path+",server=on,wait=off")
+	cmd := exec.Command(argv[0], append(argv[1:], args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return path
+}
+
+// dial connects as soon as there is somebody.
+func dial(t *testing.T, path string, events func(qmp.Event)) *qmp.Client {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		c, err := qmp.Dial(t.Context(), path, events)
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+			return c
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCommandsAndEvents(t *testing.T) {
+	events := make(chan qmp.Event, 16)
+	c := dial(t, monitor(t), func(e qmp.Event) { events <- e })
+	if v := c.Version(); v.Major < 8 {
+		t.Errorf("version %+v", v)
+	}
+	if s, err := c.Status(t.Context()); err != nil || s != "running" {
+		t.Errorf("status %q, %v", s, err)
+	}
+	if err := c.Run(t.Context(), "stop", nil, nil); err != nil {
+		t.Error(err)
+	}
+	if e := <-events; e.Name != "STOP" || time.Since(e.Time) > time.Minute {
+		t.Errorf("event %+v", e)
+	}
+	if s, err := c.Status(t.Context()); err != nil || s != "paused" {
+		t.Errorf("status %q, %v", s, err)
+	}
+	var refused *qmp.Error
+	if err := c.Run(t.Context(), "no-such-command", nil, nil); !errors.As(err, &refused) || refused.Class != "CommandNotFound" {
+		t.Errorf("got %v", err)
+	}
+	if out, err := c.Monitor(t.Context(), "info version"); err != nil || !strings.Contains(out, ".") {
+		t.Errorf("%q, %v", out, err)
+	}
+	if err := c.Quit(t.Context()); err != nil {
+		t.Errorf("quit: %v", err)
+	}
+	for e := range events {
+		if e.Name == "SHUTDOWN" {
+			if !strings.Contains(string(e.Data), "host-qmp-quit") {
+				t.Errorf("data %s", e.Data)
+			}
+			break
+		}
+	}
+	<-c.Gone()
+	if _, err := c.Status(t.Context()); !errors.Is(err, qmp.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestManyCallers(t *testing.T) {
+	c := dial(t, monitor(t), nil)
+	done := make(chan error)
+	for range 20 {
+		go func() {
+			s, err := c.Status(t.Context())
+			if err == nil && s != "running" {
+				err = errors.New(s)
+			}
+			done <- err
+		}()
+	}
+	for range 20 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A second client waits until the first is gone; its patience must end.
+func TestDialHasItsTime(t *testing.T) {
+	path := monitor(t)
+	first := dial(t, path, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := qmp.Dial(ctx, path, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	first.Close()
+	dial(t, path, nil)
+}
+
+// What is not QMP, and what breaks off, must be an error and not a hang.
+func TestBadPeers(t *testing.T) {
+	for name, says := range map[string]string{
+		"not JSON":        "220 mail.example ESMTP\r\n",
+		"not QMP":         "{\"hello\": 1}\r\n",
+		"closes at once":  "",
+		"closes too soon": "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 9}}, \"capabilities\": []}}\r\n",
+	} {
+		near, far := net.Pipe()
+		go func() {
+			io.WriteString(far, says)
+			far.Close()
+		}()
+		if c, err := qmp.New(t.Context(), near, nil); err == nil {
+			t.Errorf("%s: taken for QMP: %v", name, c)
+		}
+	}
+}
+
+// A command that is given up must not leave its answer to the next one.
+func TestGivenUpCommandClosesTheConnection(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		io.WriteString(far, "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 9}}, \"capabilities\": []}}\n")
+		buf := make([]byte, 256)
+		far.Read(buf)
+		io.WriteString(far, "{\"return\": {}}\n")
+		io.Copy(io.Discard, far) // never answers again
+	}()
+	c, err := qmp.New(t.Context(), near, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := c.Run(ctx, "query-status", nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	<-c.Gone()
+}
