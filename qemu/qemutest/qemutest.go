@@ -1,37 +1,54 @@
-// Package qemutest gives tests the real QEMU. It is for tests only.
+// Package qemutest gives tests the real QEMU, from the signed archive and
+// kept in the person's store as in a build. It is for tests only, and for
+// tests outside of package qemu: package assemble, which it needs, imports
+// that one.
 package qemutest
 
 import (
-	"os"
-	"path/filepath"
+	"context"
+	"sync"
 	"testing"
+	"time"
 
+	"floe/assemble"
 	"floe/internal/arch"
+	"floe/internal/store"
 	"floe/qemu"
 )
 
-// RootVar names an environment variable with a folder of unpacked Debian
-// packages that has QEMU for every architecture, and its firmware.
-const RootVar = "FLOE_TEST_QEMU_ROOT"
+// downloads is how long the first test may take to fetch some 45 MB.
+const downloads = 10 * time.Minute
 
 // Program is a QEMU for guests of an architecture. That there is none fails
-// the test.
+// the test. Tests of one process share what it costs to find it.
 func Program(t testing.TB, guest arch.Arch) qemu.Program {
 	t.Helper()
-	root := os.Getenv(RootVar)
-	if root == "" {
-		t.Fatalf("%s is not set", RootVar)
+	find, ok := programs[guest]
+	if !ok {
+		t.Fatalf("no QEMU for %s", guest)
 	}
-	lib := filepath.Join(root, "usr/lib", arch.Host().Triplet())
-	loaders, err := filepath.Glob(filepath.Join(root, "usr/lib*/ld-linux-*.so.*"))
-	if err != nil || len(loaders) == 0 {
-		t.Fatalf("no dynamic loader in %s", root)
-	}
-	p, err := qemu.InRoot(t.Context(), root, []string{
-		loaders[0], "--library-path", lib, filepath.Join(root, "usr/bin", qemu.Emulator(guest)),
-	})
+	p, err := find()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("QEMU from the archive: %v", err)
 	}
 	return p
+}
+
+var programs = map[arch.Arch]func() (qemu.Program, error){
+	arch.AMD64: sync.OnceValues(func() (qemu.Program, error) { return find(arch.AMD64) }),
+	arch.ARM64: sync.OnceValues(func() (qemu.Program, error) { return find(arch.ARM64) }),
+}
+
+func find(guest arch.Arch) (qemu.Program, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), downloads)
+	defer cancel()
+	dir, err := store.DefaultDir()
+	if err != nil {
+		return qemu.Program{}, err
+	}
+	s, err := store.Open(dir) // open until the process ends: it guards what is used from pruning
+	if err != nil {
+		return qemu.Program{}, err
+	}
+	return assemble.New(assemble.Options{Store: s}).ArchiveQEMU(ctx, guest)
 }
