@@ -8,6 +8,7 @@
 package steps
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,22 +139,13 @@ func (s Step) Set(p *Plan, values []string) error {
 	if !s.Many && len(values) != 1 {
 		return s.wrong(values, "one value is wanted, %d are there", len(values))
 	}
-	if len(s.Choices) > 0 && !contains(s.Choices, values[0]) {
+	if len(s.Choices) > 0 && !slices.Contains(s.Choices, values[0]) {
 		return s.wrong(values, "it is one of: %s", strings.Join(s.Choices, ", "))
 	}
 	if err := s.set(p, values); err != nil {
 		return s.wrong(values, "%w", err)
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // text makes a setter for a plain string field with an optional check.

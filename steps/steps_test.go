@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,6 +200,19 @@ func TestRefusedKeys(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "c2VjcmV0") {
 			t.Errorf("the private key is shown: %v", err)
+		}
+	}
+}
+
+func TestBootWords(t *testing.T) {
+	for codes, want := range map[string][]string{
+		"":                          {},
+		"  noembed   host=box ":     {"noembed", "host=box"},
+		`tz="a b" "x y"=z quiet`:    {`tz="a b"`, `"x y"=z`, "quiet"},
+		`sshkey=ssh-ed25519:AAAA==`: {"sshkey=ssh-ed25519:AAAA=="},
+	} {
+		if got := (&Plan{BootCodes: codes}).BootWords(); !slices.Equal(got, want) {
+			t.Errorf("%q: %q", codes, got)
 		}
 	}
 }

@@ -1,0 +1,118 @@
+package assemble
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+
+	"floe/assets"
+	"floe/internal/arch"
+	"floe/internal/grub"
+	"floe/internal/iso"
+	"floe/internal/report"
+	"floe/internal/store"
+)
+
+// Files of a boot loader's entry in the store.
+const (
+	biosCore   = "bios.img"
+	biosMBR    = "mbr.img"
+	efiCore    = "efi.img"
+	efiModules = "modules" // folder, laid out as in the image
+)
+
+// Boot gives GRUB's images for a, as yet for no image in particular.
+func (b *Builder) Boot(ctx context.Context, a arch.Arch) (store.Entry, error) {
+	run, tools, err := b.mastering(ctx, a)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	key := store.NewKey("boot/"+string(a), bootVersion).String("tools", tools).String("find", assets.GRUBFind)
+	return b.stage(ctx, "boot/"+string(a), "Make the boot loader", key,
+		func(ctx context.Context, dir string, _ *report.Stage) error {
+			work, remove, err := scratch(dir)
+			if err != nil {
+				return err
+			}
+			files := map[string][]byte{}
+			if a == arch.AMD64 {
+				bios, err := grub.CoreBIOS(ctx, run, work)
+				if err != nil {
+					return err
+				}
+				files[biosCore], files[biosMBR] = bios.Core, bios.MBR
+			}
+			efi, err := grub.CoreEFI(ctx, run, work, a)
+			if err != nil {
+				return err
+			}
+			files[efiCore] = efi.Core
+			for _, m := range efi.Modules {
+				files[filepath.Join(efiModules, m.Path)] = m.Data
+			}
+			for name, content := range files {
+				if err := writeFile(filepath.Join(dir, name), content); err != nil {
+					return err
+				}
+			}
+			return remove()
+		})
+}
+
+// writeFile writes a file and the folders above it.
+func writeFile(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
+}
+
+// addBoot adds what boots the image.
+func addBoot(s *iso.Spec, a arch.Arch, boot string) error {
+	core, err := os.ReadFile(filepath.Join(boot, efiCore))
+	if err != nil {
+		return err
+	}
+	if core, err = grub.SetID(core, s.ID); err != nil {
+		return err
+	}
+	s.ESP, err = iso.ESP(Label, binary.BigEndian.Uint32(s.ID[:]), s.Time, []iso.ESPFile{{Path: "EFI/BOOT/" + a.EFI(), Content: core}})
+	if err != nil {
+		return err
+	}
+	root := filepath.Join(boot, efiModules)
+	err = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		s.Files = append(s.Files, iso.File{Path: filepath.ToSlash(name), Mode: 0o444, Source: path})
+		return err
+	})
+	if err != nil || a != arch.AMD64 {
+		return err
+	}
+	s.Files = append(s.Files, iso.File{Path: grub.CoreFile, Mode: 0o444, Source: filepath.Join(boot, biosCore)})
+	mbr, err := os.ReadFile(filepath.Join(boot, biosMBR))
+	s.BIOS = &iso.BIOS{Image: grub.CoreFile, MBR: mbr}
+	return err
+}
+
+// menuSpec says what the boot menu offers.
+func menuSpec(spec Spec) grub.MenuSpec {
+	args := []string{"console=tty0", "console=" + spec.Arch.Console() + ",115200"}
+	return grub.MenuSpec{
+		Title:   "Floe " + assets.Version,
+		Initrds: []string{corePath, personalPath},
+		Args:    append(args, spec.BootCodes...),
+		Serial:  spec.Arch.Console(),
+		Timeout: menuTimeout,
+	}
+}
+
+// menuTimeout is how many seconds the menu waits.
+const menuTimeout = 2
+
+// bootVersion is the version of the code that makes the boot loader.
+const bootVersion = "1"

@@ -1,0 +1,137 @@
+// Package assemble is the pipeline from a Plan to an image: toolchain,
+// kernel, userland, initial RAM disk, boot loader, ISO.
+//
+// Every stage is a function of signed inputs and of code, kept in the store
+// under the hash of both. The package prints nothing, asks nothing and starts
+// no machine; it reports events and returns errors.
+package assemble
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"floe/internal/arch"
+	"floe/internal/debian"
+	"floe/internal/report"
+	"floe/internal/sandbox"
+	"floe/internal/store"
+)
+
+// Options say how to build, as opposed to what. Only Store is required.
+type Options struct {
+	Store     *store.Store
+	Mirror    string      // root of a Debian archive; "" lets floe find one
+	Toolchain string      // Sandbox or Host; "" is Sandbox
+	Refresh   bool        // ask the archive for news in any case
+	Jobs      int         // parallel compilations; 0 is one for each processor
+	Report    report.Sink // nil drops every event
+	Host      arch.Arch   // architecture of the tools; "" is this machine's
+}
+
+// The kinds of toolchains.
+const (
+	Sandbox = "sandbox" // from the signed archive, in a sandbox
+	Host    = "host"    // this machine's own programs
+)
+
+// Builder builds the parts of an image. Its methods may be called from
+// several goroutines.
+type Builder struct {
+	opt Options
+
+	mu      sync.Mutex // guards what follows
+	archive *debian.Archive
+	used    map[string]debian.Selection // by stage: what the lock file tells
+	sources []debian.SourcePackage
+}
+
+// New makes a Builder. The archive is asked when it is first needed.
+func New(opt Options) *Builder {
+	if opt.Report == nil {
+		opt.Report = report.Discard
+	}
+	if opt.Jobs == 0 {
+		opt.Jobs = runtime.NumCPU()
+	}
+	if opt.Host == "" {
+		opt.Host = arch.Host()
+	}
+	if opt.Toolchain == "" {
+		opt.Toolchain = Sandbox
+	}
+	return &Builder{opt: opt, used: map[string]debian.Selection{}}
+}
+
+// Archive gives the verified archive.
+func (b *Builder) Archive(ctx context.Context) (*debian.Archive, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.archive != nil {
+		return b.archive, nil
+	}
+	mirrors, err := debian.FindMirrors(b.opt.Mirror, "/")
+	if err != nil {
+		return nil, err
+	}
+	b.archive, err = debian.Open(ctx, debian.Options{
+		Cache: b.opt.Store.Downloads(), Mirrors: mirrors, Archs: arch.All(),
+		Refresh: b.opt.Refresh, Report: b.opt.Report,
+	})
+	return b.archive, err
+}
+
+// stage gives the entry for key, building it where it is not in the store, and
+// tells its story.
+func (b *Builder) stage(ctx context.Context, id, title string, key *store.Key,
+	build func(ctx context.Context, dir string, stage *report.Stage) error) (store.Entry, error) {
+	stage := report.Start(b.opt.Report, id, title)
+	entry, err := b.opt.Store.Do(ctx, key, func(ctx context.Context, dir string) error {
+		return build(ctx, dir, stage)
+	})
+	switch {
+	case err != nil:
+		return entry, stage.Fail(err)
+	case entry.Cached:
+		stage.Cached("kept")
+	default:
+		stage.Done("")
+	}
+	return entry, nil
+}
+
+// log gives the path of the full log of a stage.
+func (b *Builder) log(name string) string {
+	return filepath.Join(b.opt.Store.Logs(), name+".log")
+}
+
+// scratch makes a folder for a stage to work in, within the folder that the
+// store will keep; the caller removes it before the stage ends.
+func scratch(dir string) (work string, remove func() error, err error) {
+	work = filepath.Join(dir, "work")
+	if err := os.Mkdir(work, 0o755); err != nil {
+		return "", nil, fmt.Errorf("make a working folder: %w", err)
+	}
+	return work, func() error { return os.RemoveAll(work) }, nil
+}
+
+// runner gives what runs the programs of a list of packages: a root folder of
+// the store, or the host itself. Its second value names the exact tools, for
+// keys.
+func (b *Builder) runner(ctx context.Context, name string, packages []string, tools []sandbox.Tool) (sandbox.Runner, string, error) {
+	if b.opt.Toolchain == Host {
+		if err := sandbox.CheckHost(tools); err != nil {
+			return nil, "", err
+		}
+		id, err := hostIdentity(ctx, tools)
+		return sandbox.Host{}, id, err
+	}
+	entry, err := b.root(ctx, name, b.opt.Host, packages)
+	if err != nil {
+		return nil, "", err
+	}
+	return sandbox.New(entry.Path), entry.Key, nil
+}

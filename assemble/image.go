@@ -1,0 +1,213 @@
+package assemble
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sync/errgroup"
+
+	"floe/assets"
+	"floe/internal/arch"
+	"floe/internal/debian"
+	"floe/internal/fault"
+	"floe/internal/grub"
+	"floe/internal/iso"
+	"floe/internal/report"
+	"floe/internal/store"
+	"floe/kernel"
+)
+
+// Paths in an image.
+const (
+	kernelPath   = "boot/vmlinuz"
+	corePath     = "boot/core.img"     // the initrd that is the same for everyone
+	personalPath = "boot/personal.img" // the initrd that is this image's own
+)
+
+// Label is the volume name of every image.
+const Label = "FLOE"
+
+// Spec says what image to make.
+type Spec struct {
+	Arch           arch.Arch
+	Hostname       string
+	AuthorizedKeys []string // lines of authorized_keys(5)
+	BootCodes      []string // words added to the kernel's command line
+	Output         string   // path of the image
+}
+
+// Part is a part of an image and what it costs there.
+type Part struct {
+	Name string
+	Size int64 // bytes
+}
+
+// Image is an image that was made.
+type Image struct {
+	Path   string // absolute
+	Size   int64  // bytes
+	SHA256 string // lower-case hexadecimal
+	Arch   arch.Arch
+	Parts  []Part
+}
+
+// parts are the finished pieces that an image is mastered from.
+type parts struct {
+	kernel, initrd, boot store.Entry
+}
+
+// Image makes the image. Beside it come its SHA-256, in the form that
+// sha256sum -c reads, and a lock file that names every package it was made
+// from.
+func (b *Builder) Image(ctx context.Context, spec Spec) (*Image, error) {
+	out, err := filepath.Abs(spec.Output)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "make the image", spec.Output, err, "")
+	}
+	if err := writable(out); err != nil {
+		return nil, err
+	}
+	p, err := b.parts(ctx, spec.Arch)
+	if err != nil {
+		return nil, err
+	}
+	stage := report.Start(b.opt.Report, "image", "Master the image")
+	image, err := b.master(ctx, spec, p, out)
+	if err == nil {
+		err = b.beside(ctx, image)
+	}
+	if err != nil {
+		return nil, stage.Fail(err)
+	}
+	stage.Done(fmt.Sprintf("%s, %d bytes", filepath.Base(out), image.Size))
+	return image, nil
+}
+
+// writable finds out early, before a quarter of an hour of work, that the
+// image could not be written.
+func writable(out string) error {
+	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+		return fault.New(fault.Usage, "make the image", out, fmt.Errorf("it is there and is no file"),
+			"Name a file with --output; a disk is written from the finished image.")
+	}
+	f, err := os.CreateTemp(filepath.Dir(out), ".floe-*")
+	if err != nil {
+		return fault.New(fault.Usage, "make the image", out, err, "Name a file with --output in a folder that is there and can be written to.")
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}
+
+// parts builds, or takes from the store, what is not personal.
+func (b *Builder) parts(ctx context.Context, a arch.Arch) (p parts, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { p.kernel, err = b.Kernel(ctx, a); return err })
+	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
+	group.Go(func() (err error) { p.boot, err = b.Boot(ctx, a); return err })
+	return p, group.Wait()
+}
+
+// master puts the image together.
+func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*Image, error) {
+	personal, err := personal(spec)
+	if err != nil {
+		return nil, err
+	}
+	id := imageID(spec, p, personal)
+	menu, err := grub.Config(menuSpec(spec))
+	if err != nil {
+		return nil, err
+	}
+	s := iso.Spec{
+		Label: Label, ID: id, Time: assets.Date(),
+		Files: []iso.File{
+			{Path: kernelPath, Mode: 0o444, Source: filepath.Join(p.kernel.Path, kernel.ImageName)},
+			{Path: corePath, Mode: 0o444, Source: filepath.Join(p.initrd.Path, initrdFile)},
+			{Path: personalPath, Mode: 0o444, Content: personal},
+			{Path: grub.MenuFile, Mode: 0o444, Content: menu},
+			{Path: grub.Marker(id), Mode: 0o444, Content: []byte(Label + "\n")},
+		},
+	}
+	if err := addBoot(&s, spec.Arch, p.boot.Path); err != nil {
+		return nil, err
+	}
+	if _, err := iso.Master(ctx, s, out); err != nil {
+		return nil, err
+	}
+	image := &Image{Path: out, Arch: spec.Arch}
+	for _, f := range s.Files {
+		size := int64(len(f.Content))
+		if f.Source != "" {
+			info, err := os.Stat(f.Source)
+			if err != nil {
+				return nil, err
+			}
+			size = info.Size()
+		}
+		image.Parts = append(image.Parts, Part{f.Path, size})
+	}
+	image.Parts = append(image.Parts, Part{"EFI system partition", int64(len(s.ESP))})
+	return image, nil
+}
+
+// imageID derives the image's identity from all that is in it.
+func imageID(spec Spec, p parts, personal []byte) (id [16]byte) {
+	key := store.NewKey("image", assets.Version).String("arch", string(spec.Arch)).
+		String("kernel", p.kernel.Key).String("initrd", p.initrd.Key).String("boot", p.boot.Key).
+		Bytes("personal", personal).Strings("codes", spec.BootCodes)
+	sum, _ := hex.DecodeString(key.Hex())
+	copy(id[:], sum)
+	return id
+}
+
+// beside writes the image's checksum and lock file, and fills in its size.
+func (b *Builder) beside(ctx context.Context, image *Image) error {
+	f, err := os.Open(image.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if image.Size, err = io.Copy(sum, f); err != nil {
+		return fault.New(fault.Build, "read back", image.Path, err, "")
+	}
+	image.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	line := fmt.Sprintf("%s  %s\n", image.SHA256, filepath.Base(image.Path))
+	if err := renameio.WriteFile(image.Path+".sha256", []byte(line), 0o644); err != nil {
+		return fault.New(fault.Missing, "write", image.Path+".sha256", err, "")
+	}
+	lock, err := b.lock(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(lock, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(image.Path+".lock.json", append(text, '\n'), 0o644); err != nil {
+		return fault.New(fault.Missing, "write", image.Path+".lock.json", err, "")
+	}
+	return nil
+}
+
+// lock tells what was used.
+func (b *Builder) lock(ctx context.Context) (debian.Lock, error) {
+	archive, err := b.Archive(ctx)
+	if err != nil {
+		return debian.Lock{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var selections []debian.Selection
+	for _, s := range b.used {
+		selections = append(selections, s)
+	}
+	return archive.Lock(selections, b.sources), nil
+}

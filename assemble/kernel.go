@@ -1,0 +1,69 @@
+package assemble
+
+import (
+	"context"
+	"fmt"
+
+	"floe/assets"
+	"floe/internal/arch"
+	"floe/internal/debian"
+	"floe/internal/fault"
+	"floe/internal/report"
+	"floe/internal/store"
+	"floe/kernel"
+)
+
+// kernelSource is the Debian package with the kernel's source.
+const kernelSource = "linux-source-6.12"
+
+// Kernel gives the kernel for a: the files that kernel.Build leaves.
+func (b *Builder) Kernel(ctx context.Context, a arch.Arch) (store.Entry, error) {
+	archive, err := b.Archive(ctx)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	run, tools, err := b.compiler(ctx, a)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	var entry store.Entry
+	err = archive.Retry(ctx, func(ctx context.Context) error {
+		source, err := archive.Resolve(ctx, b.opt.Host, nil, debian.Shallow(kernelSource))
+		if err != nil {
+			return err
+		}
+		b.record("kernel", source)
+		parts, err := kernel.KeyParts(a, assets.Date())
+		if err != nil {
+			return err
+		}
+		key := store.NewKey("kernel/"+string(a), "1").String("tools", tools).String("source", source.Digest())
+		for _, p := range parts {
+			key.String(p.Name, p.Value)
+		}
+		entry, err = b.stage(ctx, "kernel/"+string(a), "Build the kernel", key,
+			func(ctx context.Context, dir string, stage *report.Stage) error {
+				paths, err := b.fetch(ctx, "fetch/kernel", "Download the kernel's source", source.Files())
+				if err != nil {
+					return err
+				}
+				if len(paths) != 1 {
+					return fault.New(fault.Build, "find the kernel's source", kernelSource, fmt.Errorf("%d packages instead of one", len(paths)), "")
+				}
+				work, remove, err := scratch(dir)
+				if err != nil {
+					return err
+				}
+				err = kernel.Build(ctx, kernel.Options{
+					Arch: a, Source: paths[0], Runner: run, Work: work, Out: dir,
+					Jobs: b.opt.Jobs, Time: assets.Date(), Report: stage, LogPath: b.log("kernel-" + string(a)),
+				})
+				if err != nil {
+					return err
+				}
+				return remove()
+			})
+		return err
+	})
+	return entry, err
+}

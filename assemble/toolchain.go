@@ -1,0 +1,75 @@
+package assemble
+
+import (
+	"context"
+
+	"floe/internal/arch"
+	"floe/internal/sandbox"
+	"floe/internal/userland"
+)
+
+// The programs that builds use come from these Debian packages and what they
+// depend on. Each list makes one root folder in the store.
+
+// compilerPackages build kernel and userland for target on host.
+func compilerPackages(host, target arch.Arch) []string {
+	// the kernel's own needs: Documentation/process/changes.rst
+	list := []string{"gcc", "libc6-dev", "make", "tar", "gzip", "xz-utils", "flex", "bison", "bc", "libelf-dev", "libssl-dev", "perl-base", "bsdextrautils"}
+	list = append(list, userland.Packages()...)
+	if target != host {
+		list = append(list, "gcc-"+gnuPackage(target), "libc6-dev-"+target.Debian()+"-cross")
+	}
+	return list
+}
+
+// gnuPackage is the triplet as it stands in package names.
+func gnuPackage(a arch.Arch) string {
+	return map[arch.Arch]string{arch.AMD64: "x86-64-linux-gnu", arch.ARM64: "aarch64-linux-gnu"}[a]
+}
+
+// masteringPackages make GRUB's images, the ESP and the compressed initrd.
+func masteringPackages(target arch.Arch) []string {
+	list := []string{"grub-common", "mtools", "dosfstools", "xz-utils", "zstd"}
+	if target == arch.ARM64 {
+		return append(list, "grub-efi-arm64-bin")
+	}
+	return append(list, "grub-efi-amd64-bin", "grub-pc-bin")
+}
+
+// compilerTools are the same for a host that brings its own.
+func compilerTools() []sandbox.Tool {
+	return []sandbox.Tool{
+		{Name: "gcc", Reason: "compiles the kernel and the userland", Package: "gcc"},
+		{Name: "make", Reason: "runs the builds", Package: "make"},
+		{Name: "ld", Reason: "links the kernel", Package: "binutils"},
+		{Name: "flex", Reason: "generates the reader of Kconfig files", Package: "flex"},
+		{Name: "bison", Reason: "generates the reader of Kconfig files", Package: "bison"},
+		{Name: "bc", Reason: "computes the kernel's time constants", Package: "bc"},
+		{Name: "perl", Reason: "runs some of the kernel's generators", Package: "perl"},
+		{Name: "xz", Reason: "compresses the kernel and the initrd", Package: "xz-utils"},
+		{Name: "tar", Reason: "unpacks sources", Package: "tar"},
+		{Name: "patch", Reason: "applies Debian's changes to sources", Package: "patch"},
+		{Name: "musl-gcc", Reason: "links the userland", Package: "musl-tools"},
+	}
+}
+
+// masteringTools are the same for a host that brings its own.
+func masteringTools() []sandbox.Tool {
+	return []sandbox.Tool{
+		{Name: "grub-mkimage", Reason: "makes the boot loader's images", Package: "grub-common, grub-pc-bin and grub-efi-amd64-bin"},
+		{Name: "mkfs.fat", Reason: "formats the EFI system partition", Package: "dosfstools"},
+		{Name: "mcopy", Reason: "fills the EFI system partition", Package: "mtools"},
+		{Name: "xz", Reason: "compresses the initrd", Package: "xz-utils"},
+		{Name: "zstd", Reason: "compresses the initrd", Package: "zstd"},
+	}
+}
+
+// compiler gives what compiles for target, and its identity for keys.
+func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
+	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools())
+}
+
+// mastering gives what makes boot images for target, and its identity.
+func (b *Builder) mastering(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
+	return b.runner(ctx, "mastering", masteringPackages(target), masteringTools())
+}

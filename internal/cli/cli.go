@@ -1,0 +1,103 @@
+// Package cli is floe's command line: which commands there are, which flags
+// they take, what they print and with which code they exit.
+//
+// It builds nothing itself: every command makes a plan of its flags, hands it
+// to the room that does the work, and shows the events of that room.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"floe/assets"
+	"floe/internal/fault"
+	"floe/ui"
+)
+
+// terminal is where a command prints.
+type terminal struct {
+	In       *os.File
+	Out, Err io.Writer
+	out, err ui.Terminal // what they can show
+	mode     ui.Mode
+	store    string // folder of the store, "" for the person's own
+	refresh  bool   // ask the archive for news
+}
+
+// exitStatus is the error of a command whose own words have been said
+// already; it only carries the exit code.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// Run runs floe with the arguments (without the program's name) and gives the
+// exit code.
+func Run(args []string) int {
+	ctx, stop := interruptible(os.Stderr)
+	defer stop()
+	out := &terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, mode: ui.Auto}
+	out.look()
+	root := rootCommand(out)
+	root.SetArgs(args)
+	ui.Dress(root, out.styles())
+	err := ui.AsUsage(root.ExecuteContext(ctx))
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	ui.Error(out.Err, ui.NewStyles(out.err), err, "")
+	return fault.Code(err)
+}
+
+// interruptible gives a context that the first interrupt or SIGTERM cancels.
+// The second ends the process at once.
+func interruptible(say io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		if _, ok := <-signals; !ok {
+			return
+		}
+		cancel()
+		fmt.Fprintln(say, "\rStopping; finished stages are kept. Once more to stop at once.")
+		if _, ok := <-signals; ok {
+			os.Exit(int(fault.Cancelled))
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+	}
+}
+
+func rootCommand(out *terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:     "floe",
+		Version: assets.Version,
+		Short:   "Build a tiny Linux for containers, and boot it",
+		Long: "floe builds Floe Linux from source: a kernel, an initial RAM disk and one ISO that boots\n" +
+			"from CD, from a USB stick and in QEMU, on BIOS and UEFI. It needs no root and no tools:\n" +
+			"compilers come from Debian's signed archive into a sandbox of floe's own.",
+		Example: "  floe demo                      # build, boot in QEMU, look inside, power off\n" +
+			"  floe build -o floe.iso         # make the image\n" +
+			"  floe run --detach && floe ssh  # boot it and log in\n" +
+			"  floe doctor                    # what can this machine do?",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.Var(&out.mode, "progress", "how to show progress")
+	flags.StringVar(&out.store, "store", "", "`DIR` that keeps downloads and finished stages (default: floe in the user's cache folder)")
+	flags.BoolVar(&out.refresh, "refresh", false, "ask the archive for news even if it was asked today")
+	root.AddCommand(demoCommand(out), buildCommand(out), runCommand(out), sshCommand(out), stopCommand(out),
+		planCommand(out), doctorCommand(out))
+	return root
+}

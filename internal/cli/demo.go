@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+	"floe/internal/sshclient"
+	"floe/qemu"
+	"floe/steps"
+	"floe/ui"
+)
+
+func demoCommand(out *terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Build with the defaults, boot in QEMU, look inside, power off",
+		Long: "Does the whole way once: builds the image, boots it in QEMU, logs in over ssh, shows what is there,\n" +
+			"and powers the machine off. The image stays.",
+		Example: "  floe demo\n  floe demo --memory 128 --firmware uefi",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			plan, _, err := resolvePlan(cmd)
+			if err != nil {
+				return err
+			}
+			return out.demo(cmd.Context(), plan)
+		},
+	}
+	addPlanFlags(cmd)
+	return cmd
+}
+
+// demo builds, boots, looks, and powers off.
+func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
+	sink, done := t.progress(ctx)
+	defer done()
+	image, err := t.buildWith(ctx, plan, sink)
+	if err != nil {
+		return err
+	}
+	r, err := t.start(ctx, plan, trial{name: "demo", image: image.Path, medium: string(qemu.CDROM)}, sink)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := follow(ctx, r, sink); err != nil {
+		return err
+	}
+	rows, err := lookInside(ctx, r, sink)
+	if err != nil {
+		return err
+	}
+	if err := powerOff(ctx, r, sink); err != nil {
+		return err
+	}
+	done()
+	if t.mode == ui.JSON {
+		return nil
+	}
+	styles := t.styles()
+	t.print("\n" + ui.Mascot(styles) + "\n" + styles.Table("What is inside", rows) + "\n")
+	t.showImage(image)
+	return nil
+}
+
+// questions are what the demo asks the machine, each a command for its shell.
+var questions = []struct{ name, command string }{
+	{"system", `. /etc/os-release; echo "$PRETTY_NAME"`},
+	{"kernel", `uname -srm`},
+	{"user", `id`},
+	{"root", `sudo id -un`},
+	{"up for", `cut -d' ' -f1 /proc/uptime | sed 's/$/ s since the kernel started/'`},
+	{"memory", `awk '/^MemTotal|^MemAvailable/ {printf "%s%d MiB %s", s, $2/1024, ($1 ~ /Total/ ? "in all" : "available"); s=", "}' /proc/meminfo`},
+	{"cgroup v2", `cat /sys/fs/cgroup/cgroup.controllers`},
+	{"swap", `awk 'NR>1 {printf "%s, %d MiB\n", $1, $3/1024}' /proc/swaps`},
+	{"address", `ip -4 -o addr show scope global | awk '{print $4" on "$2}'`},
+	{"listens", `netstat -ltn | awk '/LISTEN/ {print $4}' | sort -u | xargs`},
+}
+
+// lookInside logs in and asks the questions.
+func lookInside(ctx context.Context, r *qemu.Running, sink report.Sink) ([]ui.Row, error) {
+	stage := report.Start(sink, "ssh", "Log in over ssh")
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	client, err := dial(ctx, r)
+	if err != nil {
+		return nil, stage.Fail(err)
+	}
+	defer client.Close()
+	var rows []ui.Row
+	for _, q := range questions {
+		answer, err := ask(ctx, client, q.command)
+		if err != nil {
+			return nil, stage.Fail(err)
+		}
+		rows = append(rows, ui.Row{Key: q.name, Value: answer})
+	}
+	stage.Done(fmt.Sprintf("host key %s, as the console told", client.HostKey()))
+	return rows, nil
+}
+
+// ask runs a command in the machine and gives what it printed.
+func ask(ctx context.Context, client *sshclient.Client, command string) (string, error) {
+	result, err := client.Run(ctx, command)
+	if err != nil {
+		return "", err
+	}
+	if result.Code != 0 {
+		return "", fault.New(fault.Build, "ask the machine", command,
+			fmt.Errorf("exit status %d: %s", result.Code, strings.TrimSpace(string(result.Stderr))), "")
+	}
+	return strings.TrimSpace(string(result.Stdout)), nil
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"floe/internal/doctor"
+	"floe/internal/fault"
+	"floe/internal/store"
+	"floe/ui"
+)
+
+// levels are the doctor's, as they are shown.
+var levels = map[doctor.Level]ui.Level{doctor.OK: ui.OK, doctor.Warn: ui.Warn, doctor.Fail: ui.Fail}
+
+func doctorCommand(out *terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine can do for floe, and how to mend what it cannot",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			plan, _, err := resolvePlan(cmd)
+			if err != nil {
+				return err
+			}
+			dir := out.store
+			if dir == "" {
+				if dir, err = store.DefaultDir(); err != nil {
+					return err
+				}
+			}
+			host := doctor.Host{StoreDir: dir, Mirror: plan.Mirror, Arch: plan.Arch}
+			failed := false
+			for _, check := range doctor.Checks() {
+				f := check(cmd.Context(), host)
+				if err := cmd.Context().Err(); err != nil {
+					return err
+				}
+				failed = failed || f.Level == doctor.Fail
+				out.print(out.styles().Checks([]ui.Check{{Level: levels[f.Level], Name: f.Name, Text: f.Text, Hint: f.Hint}}))
+			}
+			if failed {
+				return exitStatus(fault.Missing)
+			}
+			return nil
+		},
+	}
+	addPlanFlags(cmd, "arch", "mirror")
+	return cmd
+}

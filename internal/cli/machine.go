@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+	"floe/qemu"
+	"floe/steps"
+)
+
+// machineName is the name of a machine that nobody gave one.
+const machineName = "floe"
+
+// bootPatience is how long a machine may take from power-on to ssh. Emulation
+// on a busy host is slow.
+const bootPatience = 5 * time.Minute
+
+// machineFlags are the flags by which commands say which machine they mean.
+func machineFlags(cmd *cobra.Command) *string {
+	return cmd.Flags().String("name", machineName, "`NAME` of the machine")
+}
+
+// trial is what a machine that tries an image out is like.
+type trial struct {
+	name, image, medium string
+	sshPort             int
+	detach              bool
+}
+
+// start starts a machine that boots an image. KVM is used where it works.
+func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink report.Sink) (*qemu.Running, error) {
+	image, err := filepath.Abs(try.image)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(image); errors.Is(err, os.ErrNotExist) {
+		return nil, fault.New(fault.Missing, "boot", try.image, errors.New("there is no such image"), "'floe build' makes one; 'floe run IMAGE' boots another.")
+	}
+	machine, err := qemu.New(try.name, plan.Arch, qemu.Memory(plan.Memory), qemu.CPUs(plan.CPUs),
+		qemu.With(qemu.Firmware(plan.Firmware)), qemu.Boot(qemu.MediumKind(try.medium), image), qemu.SSH(try.sshPort))
+	if err != nil {
+		return nil, err
+	}
+	warning, err := qemu.CheckMemory(machine, "")
+	if err != nil {
+		return nil, err
+	}
+	s, err := t.openStore()
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	program, err := t.builder(s, plan, sink).QEMU(ctx, plan.Arch)
+	if err != nil {
+		return nil, err
+	}
+	stage := report.Start(sink, "start", "Start the machine")
+	if warning != "" {
+		stage.Log(warning)
+	}
+	running, err := home().Start(ctx, program, machine, qemu.Launch{Accel: qemu.DetectAccel(plan.Arch, qemu.Host{}), Detach: try.detach})
+	if err != nil {
+		return nil, stage.Fail(err)
+	}
+	stage.Done(fmt.Sprintf("QEMU %s, %s", program.Version, running.Accel()))
+	return running, nil
+}
+
+// milestones are the steps of a boot, in words.
+var milestones = map[qemu.Stage]string{
+	qemu.PowerOn: "firmware", qemu.Loader: "boot loader", qemu.Kernel: "kernel",
+	qemu.Init: "init", qemu.Network: "network", qemu.SSHReady: "ssh",
+}
+
+// follow reports a boot until ssh is ready.
+func follow(ctx context.Context, r *qemu.Running, sink report.Sink) error {
+	stage := report.Start(sink, "boot", "Boot")
+	ctx, cancel := context.WithTimeoutCause(ctx, bootPatience, fault.New(fault.Build, "boot the machine", r.Name(),
+		fmt.Errorf("ssh is not ready after %s", bootPatience), "'floe stop' ends it; its console is in "+r.Console().Path()))
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.Reached(ctx, qemu.SSHReady)
+		done <- err
+	}()
+	for told := 0; ; {
+		reached, changed := r.Milestones()
+		for ; told < len(reached); told++ {
+			stage.Log(fmt.Sprintf("%s after %.1f s", milestones[reached[told].Stage], reached[told].At.Seconds()))
+		}
+		select {
+		case <-changed:
+		case err := <-done:
+			if err != nil {
+				if ctx.Err() != nil {
+					err = context.Cause(ctx)
+				}
+				return stage.Fail(err)
+			}
+			stage.Done(bootSummary(r))
+			return nil
+		}
+	}
+}
+
+// bootSummary tells when the machine reached what.
+func bootSummary(r *qemu.Running) string {
+	reached, _ := r.Milestones()
+	summary := ""
+	for _, m := range reached {
+		if m.At < 0 {
+			continue
+		}
+		if summary != "" {
+			summary += ", "
+		}
+		summary += fmt.Sprintf("%s %.1f s", milestones[m.Stage], m.At.Seconds())
+	}
+	return summary
+}

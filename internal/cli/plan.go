@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"floe/internal/fault"
+	"floe/steps"
+)
+
+// planFile is the plan that is read without being named, if it is there.
+const planFile = "floe.toml"
+
+// addPlanFlags gives the command one flag for each of the steps that are
+// named, or for all of them.
+func addPlanFlags(cmd *cobra.Command, keys ...string) {
+	flags := cmd.Flags()
+	flags.StringP("config", "c", "", "plan to read; "+planFile+" in this folder is read unnamed")
+	for _, step := range steps.All() {
+		if len(keys) > 0 && !slices.Contains(keys, step.Key) {
+			continue
+		}
+		usage := "`" + step.Value + "` " + step.Help
+		if step.Many {
+			flags.StringArrayP(step.Key, step.Short, nil, usage)
+		} else {
+			flags.StringP(step.Key, step.Short, "", usage)
+		}
+		flags.Lookup(step.Key).DefValue = step.Default
+		if len(step.Choices) > 0 {
+			choices := step.Choices
+			_ = cmd.RegisterFlagCompletionFunc(step.Key, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return choices, cobra.ShellCompDirectiveNoFileComp
+			})
+		}
+	}
+}
+
+// resolvePlan makes the plan from flags, then the environment, then the file.
+func resolvePlan(cmd *cobra.Command) (*steps.Plan, steps.Origins, error) {
+	sources := []steps.Source{flagSource(cmd), steps.Environment(os.LookupEnv)}
+	path, _ := cmd.Flags().GetString("config")
+	if path == "" {
+		if _, err := os.Stat(planFile); err == nil {
+			path = planFile
+		}
+	}
+	if path != "" {
+		file, err := steps.Load(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources = append(sources, file)
+	}
+	return steps.Resolve(sources...)
+}
+
+func flagSource(cmd *cobra.Command) steps.Source {
+	given := map[string][]string{}
+	for _, step := range steps.All() {
+		flag := cmd.Flags().Lookup(step.Key)
+		switch {
+		case flag == nil || !flag.Changed:
+		case step.Many:
+			given[step.Key], _ = cmd.Flags().GetStringArray(step.Key)
+		default:
+			given[step.Key] = []string{flag.Value.String()}
+		}
+	}
+	return steps.Source{Name: "flag", Given: given}
+}
+
+func planCommand(out *terminal) *cobra.Command {
+	var explain, asTOML bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Print the plan: every answer, and where it comes from",
+		Long: "The plan is everything that decides what floe builds. Each answer comes from a flag,\n" +
+			"else from the environment, else from floe.toml, else it is the default.",
+		Example: "  floe plan --hostname box --toml > floe.toml\n  floe plan --explain",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if explain {
+				explainSteps(out)
+				return nil
+			}
+			plan, origins, err := resolvePlan(cmd)
+			if err != nil {
+				return err
+			}
+			if asTOML {
+				_, err := plan.WriteTo(out.Out)
+				return err
+			}
+			var rows [][3]string
+			for _, s := range steps.All() {
+				rows = append(rows, [3]string{s.Key, strings.Join(s.Values(plan), "\n"), origins[s.Key]})
+			}
+			out.planTable(rows)
+			return nil
+		},
+	}
+	addPlanFlags(cmd)
+	cmd.Flags().BoolVar(&explain, "explain", false, "say what each key means instead")
+	cmd.Flags().BoolVar(&asTOML, "toml", false, "print it as floe.toml instead")
+	return cmd
+}
+
+func explainSteps(out *terminal) {
+	for _, s := range steps.All() {
+		fmt.Fprintf(out.Out, "%s\n    %s\n", s.Key, s.Help)
+		if s.Default != "" {
+			fmt.Fprintf(out.Out, "    default: %s\n", s.Default)
+		}
+		fmt.Fprintf(out.Out, "    flag: --%s   environment: %s\n\n", s.Key, s.Env())
+	}
+}
+
+// noArguments refuses arguments in words.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fault.New(fault.Usage, "understand", args[0], fmt.Errorf("'floe %s' takes no arguments", cmd.Name()),
+		"'floe "+cmd.Name()+" --help' shows what it takes.")
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floe/internal/sshclient/tty"
+	"floe/qemu"
+	"floe/steps"
+	"floe/ui"
+)
+
+func runCommand(out *terminal) *cobra.Command {
+	try := trial{}
+	cmd := &cobra.Command{
+		Use:   "run [IMAGE]",
+		Short: "Boot the image in QEMU, with its console here",
+		Long: "Boots the image in QEMU and shows its console. Ctrl-] powers the machine off and comes back.\n" +
+			"With --detach the machine runs in the background: 'floe ssh' enters it, 'floe stop' powers it off.",
+		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --detach && floe ssh",
+		Args:    oneArgument,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, _, err := resolvePlan(cmd)
+			if err != nil {
+				return err
+			}
+			try.image = plan.Output
+			if len(args) == 1 {
+				try.image = args[0]
+			}
+			if try.detach {
+				return out.runDetached(cmd.Context(), plan, try)
+			}
+			return out.runHere(cmd.Context(), plan, try)
+		},
+	}
+	addPlanFlags(cmd, "arch", "memory", "cpus", "firmware", "mirror")
+	flags := cmd.Flags()
+	flags.StringVar(&try.name, "name", machineName, "`NAME` of the machine")
+	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as: cd, usb or disk")
+	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
+	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
+	return cmd
+}
+
+// runDetached starts a machine that outlives floe.
+func (t *terminal) runDetached(ctx context.Context, plan *steps.Plan, try trial) error {
+	sink, done := t.progress(ctx)
+	defer done()
+	r, err := t.start(ctx, plan, try, sink)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := follow(ctx, r, sink); err != nil {
+		return err
+	}
+	done()
+	if t.mode != ui.JSON {
+		suffix := nameFlag(try.name)
+		t.print(t.styles().Next("The machine runs in the background", []ui.Command{
+			{What: "enter it", Line: "floe ssh" + suffix},
+			{What: "power it off", Line: "floe stop" + suffix},
+			{What: "read its console", Line: "less " + r.Console().Path()},
+		}))
+	}
+	return nil
+}
+
+// nameFlag is how commands are told which machine is meant.
+func nameFlag(name string) string {
+	if name == machineName {
+		return ""
+	}
+	return " --name " + name
+}
+
+// runHere runs a machine with its console on this terminal.
+func (t *terminal) runHere(ctx context.Context, plan *steps.Plan, try trial) error {
+	sink, done := t.progress(ctx)
+	defer done()
+	r, err := t.start(ctx, plan, try, sink)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	done()
+	fmt.Fprintf(t.Err, "Console of %s. Ctrl-] powers it off. From another terminal: floe ssh%s\n\n", try.name, nameFlag(try.name))
+	left, err := t.attach(ctx, r)
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if left || ctx.Err() != nil {
+		fmt.Fprintln(t.Err, "\r\nPowering the machine off…")
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if _, err := r.Stop(stopping, qemu.DefaultPatience()); err != nil {
+			return err
+		}
+		return ctx.Err()
+	}
+	ending, err := r.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.Err, "\r\nThe machine has ended: %s.\n", ending)
+	return nil
+}
+
+// attach joins this terminal and the machine's console. On a terminal keys go
+// to the machine as they are typed; otherwise only what it says is shown.
+func (t *terminal) attach(ctx context.Context, r *qemu.Running) (left bool, err error) {
+	out, _ := t.Out.(*os.File)
+	lent, err := tty.Borrow(t.In, out)
+	if errors.Is(err, tty.ErrNoTerminal) {
+		return r.Attach(ctx, qemu.Attach{Out: t.Out})
+	}
+	if err != nil {
+		return false, err
+	}
+	defer lent.Return()
+	return r.Attach(ctx, qemu.Attach{In: lent, Out: lent})
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"floe/internal/report"
+	"floe/internal/sshclient"
+	"floe/internal/sshclient/tty"
+	"floe/qemu"
+)
+
+// userName is the user that every image has.
+const userName = "floe"
+
+func stopCommand(out *terminal) *cobra.Command {
+	var name *string
+	cmd := &cobra.Command{
+		Use:   "stop",
+		Short: "Power a running machine off",
+		Long:  "Presses the machine's power button and waits until it is off; if it does not listen, it is ended.",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := home().Load(*name)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			sink, done := out.progress(cmd.Context())
+			defer done()
+			return powerOff(cmd.Context(), r, sink)
+		},
+	}
+	name = machineFlags(cmd)
+	return cmd
+}
+
+// powerOff ends a machine and tells how it ended.
+func powerOff(ctx context.Context, r *qemu.Running, sink report.Sink) error {
+	stage := report.Start(sink, "stop", "Power off")
+	ending, err := r.Stop(ctx, qemu.DefaultPatience())
+	if err != nil {
+		return stage.Fail(err)
+	}
+	stage.Done(string(ending))
+	return nil
+}
+
+func sshCommand(out *terminal) *cobra.Command {
+	var name *string
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "ssh [COMMAND [ARG ...]]",
+		Short: "Enter a running machine, or run a command in it",
+		Long: "Logs in to a machine that 'floe run' started, with floe's own key, and checks the machine's host key\n" +
+			"against what it said on its console. With a command, its output and exit code are the command's.",
+		Example: "  floe ssh\n  floe ssh uname -a\n  floe ssh 'cat > notes' < notes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
+			defer cancel()
+			r, err := home().Load(*name)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			client, err := dial(ctx, r)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			return out.remote(cmd.Context(), client, args)
+		},
+	}
+	cmd.Flags().SetInterspersed(false)
+	name = machineFlags(cmd)
+	cmd.Flags().DurationVar(&wait, "wait", bootPatience, "how `LONG` to wait for a machine that is still booting")
+	return cmd
+}
+
+// oneArgument takes one argument at most.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return noArguments(cmd, args[1:])
+	}
+	return nil
+}
+
+// dial logs in to a machine as its user, with floe's own key and those of the
+// person's agent. The host key is the one that the machine told on its
+// console.
+func dial(ctx context.Context, r *qemu.Running) (*sshclient.Client, error) {
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		return nil, err
+	}
+	own, _, err := sshclient.Identity(identityDir())
+	if err != nil {
+		return nil, err
+	}
+	signers := []ssh.Signer{own}
+	agent, closeAgent, err := sshclient.AgentSigners(ctx, os.Getenv("SSH_AUTH_SOCK"))
+	if err == nil {
+		defer closeAgent()
+		signers = append(signers, agent...)
+	}
+	return sshclient.Dial(ctx, sshclient.Options{
+		Addr: r.SSHAddr(), User: userName, Signers: signers, HostKeys: r.Guest().HostKeys,
+		KeepAlive: 15 * time.Second,
+	})
+}
+
+// remote runs a command on the machine, or a shell where there is none. The
+// error carries the command's exit code.
+func (t *terminal) remote(ctx context.Context, client *sshclient.Client, args []string) error {
+	command := strings.Join(args, " ")
+	code, err := t.remoteTerminal(ctx, client, command)
+	if errors.Is(err, tty.ErrNoTerminal) {
+		streams := sshclient.Streams{In: t.In, Out: t.Out, Err: t.Err}
+		if command == "" {
+			command = "sh -l"
+		}
+		code, err = client.Stream(ctx, command, streams)
+	}
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		return exitStatus(code)
+	}
+	return nil
+}
+
+// remoteTerminal runs a shell in a terminal of its own. Commands get none, so
+// that their output can be used; as with ssh.
+func (t *terminal) remoteTerminal(ctx context.Context, client *sshclient.Client, command string) (int, error) {
+	out, _ := t.Out.(*os.File)
+	if command != "" {
+		return 0, tty.ErrNoTerminal
+	}
+	lent, err := tty.Borrow(t.In, out)
+	if err != nil {
+		return 0, err
+	}
+	defer lent.Return()
+	return client.Shell(ctx, "", sshclient.Terminal{
+		Streams: sshclient.Streams{In: lent, Out: lent, Err: lent},
+		Name:    os.Getenv("TERM"), Size: lent.Size(), Resized: lent.Resized(),
+	})
+}

@@ -1,0 +1,170 @@
+// Package doctor finds out what this host can and cannot do for floe, and
+// how to mend what it cannot.
+//
+// It changes nothing but the store's folder, which it may create, and it
+// prints nothing.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"floe/internal/arch"
+	"floe/internal/debian"
+	"floe/internal/fault"
+	"floe/internal/sandbox"
+	"floe/internal/store"
+	"floe/qemu"
+)
+
+// Level says how bad a finding is.
+type Level int
+
+// The levels.
+const (
+	OK   Level = iota
+	Warn       // floe works, but slower or with less
+	Fail       // something that floe needs is not there
+)
+
+// Finding is what a check found.
+type Finding struct {
+	Level Level
+	Name  string // of the check: "sandbox"
+	Text  string // what is so
+	Hint  string // what mends it; empty if nothing needs to be
+}
+
+// Host is what is looked at.
+type Host struct {
+	StoreDir string
+	Mirror   string // as in the plan
+	Arch     arch.Arch
+}
+
+// What a build needs, measured from an empty store.
+const (
+	needDisk   = 8 << 30 // bytes: downloads, toolchain, and the kernel's source and objects while it is built
+	needMemory = 2 << 10 // MiB
+)
+
+// Checks are the checks in the order in which they are shown. Each may take a
+// few seconds.
+func Checks() []func(context.Context, Host) Finding {
+	return []func(context.Context, Host) Finding{system, disk, memory, namespaces, accel, emulator, archive}
+}
+
+func system(_ context.Context, h Host) Finding {
+	f := Finding{Name: "system", Text: fmt.Sprintf("%s on %s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
+	if runtime.GOOS != "linux" {
+		f.Level, f.Hint = Fail, "floe builds on Linux only; a virtual machine with Linux will do"
+	}
+	return f
+}
+
+func disk(_ context.Context, h Host) Finding {
+	f := Finding{Name: "disk space"}
+	s, err := store.Open(h.StoreDir)
+	if err != nil {
+		return failed(f, err)
+	}
+	defer s.Close()
+	free, err := s.Free()
+	if err != nil {
+		return failed(f, err)
+	}
+	f.Text = fmt.Sprintf("%s free in %s; a first build needs %s", humanize.IBytes(uint64(free)), h.StoreDir, humanize.IBytes(needDisk))
+	if free < needDisk {
+		f.Level, f.Hint = Warn, "free some space, or set "+store.EnvDir+" to a folder on a larger disk"
+	}
+	return f
+}
+
+func memory(context.Context, Host) Finding {
+	f := Finding{Name: "memory"}
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return failed(f, err)
+	}
+	mib := meminfo(string(text), "MemAvailable")
+	f.Text = fmt.Sprintf("%s available", humanize.IBytes(uint64(mib)<<20))
+	if mib < needMemory {
+		f.Level, f.Hint = Warn, fmt.Sprintf("compiling the kernel wants %d MiB; close something, or add swap", needMemory)
+	}
+	return f
+}
+
+// meminfo finds a value of /proc/meminfo, in MiB.
+func meminfo(text, key string) int {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, key+":"); ok {
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kib / 1024
+		}
+	}
+	return 0
+}
+
+func namespaces(context.Context, Host) Finding {
+	f := Finding{Name: "sandbox", Text: "builds without root and without this machine's tools"}
+	if err := sandbox.Probe(); err != nil {
+		f = failed(f, err)
+		f.Hint += "; or build with this machine's own tools: --toolchain host"
+	}
+	return f
+}
+
+func accel(_ context.Context, h Host) Finding {
+	f := Finding{Name: "kvm", Text: "machines run at full speed"}
+	if a := qemu.DetectAccel(h.Arch, qemu.Host{}); !a.KVM {
+		f.Level, f.Text = Warn, a.Reason
+		f.Hint = "nothing needs to be done: trying an image out is emulated, and slower"
+	}
+	return f
+}
+
+func emulator(ctx context.Context, h Host) Finding {
+	f := Finding{Name: "qemu"}
+	p, err := qemu.FindHost(ctx, h.Arch, qemu.MinVersion())
+	if err != nil {
+		f.Text = "brought from the archive when it is needed (" + err.Error() + ")"
+		return f
+	}
+	f.Text = fmt.Sprintf("%s, version %s", p.Argv[0], p.Version)
+	return f
+}
+
+func archive(ctx context.Context, h Host) Finding {
+	f := Finding{Name: "archive"}
+	mirrors, err := debian.FindMirrors(h.Mirror, "/")
+	if err != nil {
+		return failed(f, err)
+	}
+	s, err := store.Open(h.StoreDir)
+	if err != nil {
+		return failed(f, err)
+	}
+	defer s.Close()
+	a, err := debian.Open(ctx, debian.Options{Cache: s.Downloads(), Mirrors: mirrors, Archs: arch.All(), Refresh: true})
+	if err != nil {
+		return failed(f, err)
+	}
+	f.Text = a.String() + ", signatures good"
+	return f
+}
+
+// failed makes a finding of an error.
+func failed(f Finding, err error) Finding {
+	f.Level, f.Text, f.Hint = Fail, err.Error(), fault.Hint(err)
+	if errors.Is(err, context.Canceled) {
+		f.Text = "stopped"
+	}
+	return f
+}
