@@ -141,7 +141,9 @@ func (b *Board) outcome(e report.Event) Outcome {
 	}
 	switch {
 	case e.Kind == report.Done && e.Cached:
-		o.Ending = EndedKept
+		if o.Ending = EndedKept; o.Text == "kept" {
+			o.Text = "" // the ending says so
+		}
 	case e.Kind == report.Done:
 		o.Ending = EndedDone
 	case b.stopping || strings.Contains(e.Text, context.Canceled.Error()):

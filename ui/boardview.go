@@ -62,10 +62,10 @@ func (s Styles) row(sign, title, text, right string, width int) string {
 
 func titleWidth(width int) int {
 	switch {
-	case width >= 96:
+	case width >= 72:
 		return 36
 	case width >= 56:
-		return 26
+		return 24
 	}
 	return 0
 }

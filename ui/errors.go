@@ -66,15 +66,15 @@ func anatomy(err error) (what string, rows []Row) {
 		}
 		return lines[0], rows
 	}
-	what = f.Op
-	if f.Class != fault.Usage {
-		what = "could not " + f.Op
+	what, where := "could not "+f.Op, f.On
+	if f.Class == fault.Usage { // what was typed needs no place of its own
+		what, where = strings.TrimSpace(f.Op+" "+f.On), ""
 	}
 	if around := strings.TrimSuffix(err.Error(), f.Error()); around != err.Error() && around != "" {
 		rows = append(rows, Row{Key: "while", Value: strings.TrimRight(around, ": ")})
 	}
-	if f.On != "" {
-		rows = append(rows, Row{Key: "where", Value: f.On})
+	if where != "" {
+		rows = append(rows, Row{Key: "where", Value: where})
 	}
 	if f.Err != nil {
 		rows = append(rows, Row{Key: "why", Value: f.Err.Error()})

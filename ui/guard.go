@@ -15,6 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Interruptible gives a context that the first SIGINT, SIGTERM or SIGHUP
+// cancels. From then on those signals end the process, as if nobody caught
+// them. The function it returns gives the signals back.
+//
+// It prints nothing: while there is a [Progress], that says what goes on.
+func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
 const (
 	patience = time.Second     // for ctx to be cancelled after a first signal
 	closing  = 2 * time.Second // for the display to come to its end

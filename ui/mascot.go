@@ -4,38 +4,144 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
 )
 
-// art is a drawing in text. paint has a letter for each character of lines:
-// what it is, and so its colour.
+// art is a drawing in text: once in dots, two to a character cell, for where
+// there is colour; once in ASCII for everywhere else. A dot is a letter that
+// says what it is. The ASCII drawing has one of the same shape beside it, of
+// such letters.
 type art struct {
-	lines, ascii []string
-	paint        []string
+	dots         []string
+	ascii, paint []string
 }
 
-// mascots are who lives on the floe, by the runtime of the image; "" is the
-// one without a runtime, the house's own. At most 8 rows of 24 columns.
+// mascots are those who live on the floe, by the runtime of the image. At most
+// 8 rows of 24 columns each. "" is the image without a runtime, and the house's
+// own; a runtime without a drawing gets that one too.
 var mascots = map[string]art{
 	"": {
-		lines: []string{
-			`         ▄▄▄`,
-			`        ▐●▾●▌`,
-			`        ▟███▙`,
-			`       ▟▌   ▐▙`,
-			`       ▝▌   ▐▘`,
-			`   ▁▁▁▁▁▀▔▀▁▁▁▁▁▁`,
-			`  ╲▁▁▁▁▁▁▁▁▁▁▁▁▁▁╱`,
-			` ~  ~~~   ~~  ~~~  ~`,
+		dots: []string{
+			".........bbbbbb.........",
+			"........bbbbbbbb........",
+			".......bbffbbffbb.......",
+			".......bbfebbefbb.......",
+			".......bbffnnffbb.......",
+			".......bbbfnnfbbb.......",
+			"......bbbffffffbbb......",
+			".....bbbffffffffbbb.....",
+			".....bbffffffffffbb.....",
+			".....bbffffffffffbb.....",
+			".....b.bffffffffb.b.....",
+			".......bbffffffbb.......",
+			"..iiiinnniiiiiinnniiii..",
+			".iiiiiiiiiiiiiiiiiiiiii.",
+			"wwddddddddddddddddddddww",
+			"ww.ddddddddddddddddd.www",
+		},
+		ascii: []string{
+			`        .-"""-.`,
+			`       /  o o  \`,
+			`       |   v   |`,
+			`      /| /   \ |\`,
+			`     ( | \___/ | )`,
+			`   ____\_^___^_/____`,
+			`  /_________________\`,
+			` ~~~~ ~~~ ~~~~~ ~~ ~~~`,
+		},
+		paint: []string{
+			`        fffffff`,
+			`       f  f f  f`,
+			`       f   n   f`,
+			`      ff f   f ff`,
+			`     f f fffff f f`,
+			`   iiiiffnfffnffiiii`,
+			`  iiiiiiiiiiiiiiiiiii`,
+			` wwww www wwwww ww www`,
 		},
 	},
 }
 
-// Mascot draws the house's penguin on its ice floe.
-func Mascot(s Styles) string { return s.mascot("") }
+// pigments are the colours of the letters in drawings; they differ little
+// between backgrounds, since each drawing holds its own contrast.
+var pigments = map[byte]role{
+	'b': {hue{"4", "67", "#52779b"}, hue{"4", "24", "#2f5573"}},     // back and wings
+	'f': {hue{"15", "255", "#eef4f8"}, hue{"15", "255", "#f4f8fb"}}, // front
+	'e': {hue{"0", "234", "#1b2430"}, hue{"0", "234", "#1b2430"}},   // eyes
+	'n': {hue{"11", "215", "#f2a65a"}, hue{"3", "208", "#e08a2e"}},  // beak and feet
+	'i': {hue{"14", "153", "#b5e2f8"}, hue{"14", "117", "#8fcdec"}}, // ice
+	'd': {hue{"6", "74", "#6cb2d6"}, hue{"6", "74", "#5aa6cf"}},     // ice below
+	'w': {hue{"12", "31", "#2b6f93"}, hue{"12", "31", "#2b6f93"}},   // water
+}
 
-func (s Styles) mascot(runtime string) string {
-	a := mascots[runtime]
-	_ = a
-	_ = lipgloss.Style{}
-	return strings.Join(a.lines, "\n")
+// Mascot draws the house's penguin on its ice floe, in at most 8 rows of 24
+// columns.
+func Mascot(s Styles) string { return s.Mascot("") }
+
+// Mascot draws who stands for a container runtime: "docker", "podman", or ""
+// for none.
+func (s Styles) Mascot(runtime string) string {
+	a, ok := mascots[runtime]
+	if !ok {
+		a = mascots[""]
+	}
+	var b strings.Builder
+	if s.ascii || s.profile <= colorprofile.ASCII {
+		for i, line := range a.ascii {
+			b.WriteString(s.paint(line, a.paint[i]) + "\n")
+		}
+		return b.String()
+	}
+	for i := 0; i+1 < len(a.dots); i += 2 {
+		b.WriteString(s.dots(a.dots[i], a.dots[i+1]) + "\n")
+	}
+	return b.String()
+}
+
+// paint colours a line of text, a run of equal letters at a time. What is
+// white among dots is the terminal's own text here.
+func (s Styles) paint(line, letters string) string {
+	var b strings.Builder
+	for i := 0; i < len(line); {
+		j := i + 1
+		for j < len(line) && letters[j] == letters[i] {
+			j++
+		}
+		style := s.Text
+		if r, ok := pigments[letters[i]]; ok && letters[i] != 'f' && s.profile > colorprofile.ASCII {
+			style = style.Foreground(s.pick(r))
+		}
+		b.WriteString(style.Render(line[i:j]))
+		i = j
+	}
+	return b.String()
+}
+
+// dots draws two rows of dots as one row of half blocks.
+func (s Styles) dots(upper, lower string) string {
+	var b strings.Builder
+	for i := 0; i < len(upper); {
+		j := i + 1
+		for j < len(upper) && upper[j] == upper[i] && lower[j] == lower[i] {
+			j++
+		}
+		b.WriteString(s.halves(upper[i], lower[i], j-i))
+		i = j
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func (s Styles) halves(upper, lower byte, n int) string {
+	style := lipgloss.NewStyle()
+	switch {
+	case upper == '.' && lower == '.':
+		return strings.Repeat(" ", n)
+	case upper == '.':
+		return style.Foreground(s.pick(pigments[lower])).Render(strings.Repeat("▄", n))
+	case upper == lower:
+		return style.Foreground(s.pick(pigments[upper])).Render(strings.Repeat("█", n))
+	case lower != '.':
+		style = style.Background(s.pick(pigments[lower]))
+	}
+	return style.Foreground(s.pick(pigments[upper])).Render(strings.Repeat("▀", n))
 }

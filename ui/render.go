@@ -15,7 +15,7 @@ type Check struct {
 }
 
 // Checks lists checks, one a line: sign, word, name, what was found, and what
-// mends it behind that, or below where there is no room.
+// mends it below that.
 func (s Styles) Checks(checks []Check) string {
 	var b strings.Builder
 	names := 0
@@ -59,8 +59,8 @@ type Row struct {
 	Note  string // where it comes from, or what it means; may be empty
 }
 
-// Table lists facts under a title, which may be empty: a key, its value, a
-// remark. Signs stand before the keys if any row has a level. Values are never
+// Table lists facts under a title, which may be empty: a key, its value (a dash
+// where it is empty), a remark. Signs stand before the keys if any row has a level. Values are never
 // shortened, only wrapped.
 func (s Styles) Table(title string, rows []Row) string {
 	var b strings.Builder
@@ -89,18 +89,18 @@ func (s Styles) tableRow(b *strings.Builder, head string, r Row, keys, values in
 	}
 	head += s.Muted.Render(pad(clean(r.Key), keys)) + "  "
 	lines := cleanLines(r.Value)
+	if r.Value == "" {
+		lines[0] = s.Glyphs.Stopped
+	}
 	if note := clean(r.Note); note != "" && len(lines) == 1 {
 		line := head + pad(s.Text.Render(lines[0]), values) + "  " + s.Muted.Render(note)
 		if s.Width == 0 || ansi.StringWidth(line) <= s.Width {
 			b.WriteString(line + "\n")
 			return
 		}
-		lines = append(lines, "")
 	}
 	for _, l := range lines {
-		if l != "" || len(lines) == 1 {
-			s.hang(b, head, l, s.Text.Render)
-		}
+		s.hang(b, head, l, s.Text.Render)
 		head = strings.Repeat(" ", ansi.StringWidth(head))
 	}
 	if r.Note != "" {

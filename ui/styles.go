@@ -69,12 +69,14 @@ type Styles struct {
 	Warn   lipgloss.Style
 	Fail   lipgloss.Style
 
-	pick func(role) color.Color
+	ascii   bool
+	profile colorprofile.Profile
+	pick    func(role) color.Color
 }
 
 // NewStyles makes the style sheet for a terminal.
 func NewStyles(t Terminal) Styles {
-	s := Styles{Glyphs: unicodeGlyphs, Width: t.Width, pick: picker(t)}
+	s := Styles{Glyphs: unicodeGlyphs, Width: t.Width, ascii: t.ASCII, profile: t.Profile, pick: picker(t)}
 	if t.ASCII {
 		s.Glyphs = asciiGlyphs
 	}

@@ -16,7 +16,7 @@ import (
 // control character, no bidirectional override; what a carriage return would
 // have overwritten is left out.
 func clean(line string) string {
-	line = strings.TrimRight(ansi.Strip(line), "\r\n")
+	line = strings.TrimRight(ansi.Strip(strings.ToValidUTF8(line, "?")), "\r\n")
 	line = line[strings.LastIndexByte(line, '\r')+1:]
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -26,7 +26,7 @@ func clean(line string) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(line, "?"))
+	}, line)
 }
 
 // cleanLines is clean for text of several lines; outer blank lines go.
@@ -77,9 +77,10 @@ func (s Styles) ends(left, right string, columns int) string {
 
 // span writes a length of time as a clock would: 4.2s, 42s, 12m04s, 1h02m.
 func span(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 9950*time.Millisecond:
+	if d = max(d, 0); d < 9950*time.Millisecond {
 		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	switch d = d.Round(time.Second); {
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	case d < time.Hour:

@@ -1,0 +1,335 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"floe/internal/report"
+)
+
+// The tests below run this test's own binary on a real pseudo-terminal, where
+// it plays one of these parts.
+var parts = map[string]func(context.Context, report.Sink){
+	"end": func(_ context.Context, to report.Sink) {
+		for i := range 30 { // more than there are rows
+			report.Start(to, fmt.Sprint(i), fmt.Sprintf("Stage %d", i)).Done("well")
+		}
+		time.Sleep(300 * time.Millisecond)
+	},
+	"error": func(_ context.Context, to report.Sink) {
+		s := report.Start(to, "kernel", "Kernel")
+		for i := range 50 {
+			s.Log(fmt.Sprintf("line %d", i))
+		}
+		_ = s.Fail(errors.New("the reason is told by the command"))
+	},
+	"panic": func(_ context.Context, to report.Sink) {
+		report.Start(to, "kernel", "Kernel").Progress(1, 3, report.Objects)
+		time.Sleep(300 * time.Millisecond)
+		panic("a panic in the work")
+	},
+	// obedient ends when its context is cancelled, and says so.
+	"obedient": func(ctx context.Context, to report.Sink) {
+		s := report.Start(to, "kernel", "Kernel")
+		<-ctx.Done()
+		time.Sleep(300 * time.Millisecond)
+		_ = s.Fail(ctx.Err())
+	},
+	// stubborn goes on however often it is interrupted.
+	"stubborn": func(_ context.Context, to report.Sink) {
+		report.Start(to, "kernel", "Kernel")
+		time.Sleep(time.Minute)
+	},
+	// deaf is stubborn in a program that heeds no signal.
+	"deaf": func(_ context.Context, to report.Sink) {
+		report.Start(to, "kernel", "Kernel")
+		time.Sleep(time.Minute)
+	},
+}
+
+func TestMain(m *testing.M) {
+	if part := os.Getenv("UI_TEST_PART"); part != "" {
+		play(part)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func play(part string) {
+	ctx, stop := Interruptible(context.Background())
+	if part == "deaf" {
+		stop()
+		ctx = context.Background()
+		signal.Reset()
+	}
+	sink, end := Progress(ctx, Options{Err: os.Stdout})
+	defer end()
+	parts[part](ctx, sink)
+	end()
+	fmt.Println("after the display")
+}
+
+// session is a part being played on a pseudo-terminal.
+type session struct {
+	t         *testing.T
+	cmd       *exec.Cmd
+	pty       *os.File
+	secondary *os.File
+	before    unix.Termios
+	out       bytes.Buffer
+	read      chan struct{} // closed at the end of the output
+}
+
+func start(t *testing.T, part string, size pty.Winsize) *session {
+	t.Helper()
+	s := &session{t: t, cmd: exec.Command(os.Args[0]), read: make(chan struct{})}
+	s.cmd.Env = []string{"TERM=xterm-256color", "COLORFGBG=15;0", "UI_TEST_PART=" + part, "LANG=C.UTF-8"}
+	primary, secondary, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { primary.Close() })
+	if err := pty.Setsize(primary, &size); err != nil {
+		t.Fatal(err)
+	}
+	s.pty, s.secondary, s.before = primary, secondary, termios(t, primary)
+	t.Cleanup(func() { secondary.Close() })
+	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = secondary, secondary, secondary
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(&s.out, primary)
+	}()
+	return s
+}
+
+func termios(t *testing.T, f *os.File) unix.Termios {
+	t.Helper()
+	got, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *got
+}
+
+// silent waits until the display has turned the echo off.
+func (s *session) silent() {
+	s.t.Helper()
+	for range 100 {
+		if now := termios(s.t, s.pty); now.Lflag&unix.ECHO == 0 {
+			if now.Lflag&unix.ISIG == 0 || now.Lflag&unix.ICANON == 0 {
+				s.t.Fatal("the keyboard no longer makes signals and lines")
+			}
+			time.Sleep(200 * time.Millisecond)
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Fatal("the display never began")
+}
+
+// wait waits for the end and gives what was written.
+func (s *session) wait() (string, error) {
+	s.t.Helper()
+	limit := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer limit.Stop()
+	err := s.cmd.Wait()
+	if now := termios(s.t, s.pty); now != s.before {
+		s.t.Errorf("the terminal's modes changed from %+v to %+v", s.before, now)
+	}
+	s.secondary.Close() // its last owner: that ends the output
+	select {
+	case <-s.read:
+	case <-time.After(5 * time.Second):
+		s.t.Fatal("the output has no end")
+	}
+	out := s.out.String()
+	s.clean(out)
+	return out, err
+}
+
+var privateMode = regexp.MustCompile(`\x1b\[\?(\d+)([hl])`)
+
+// clean checks that every mode is back where a terminal has it by itself.
+func (s *session) clean(out string) {
+	s.t.Helper()
+	last := map[string]string{}
+	for _, m := range privateMode.FindAllStringSubmatch(out, -1) {
+		last[m[1]] = m[2]
+	}
+	for mode, state := range last {
+		normal := "l"
+		if mode == "25" || mode == "7" { // cursor visible, lines wrap
+			normal = "h"
+		}
+		if state != normal {
+			s.t.Errorf("mode ?%s is left %q", mode, state)
+		}
+	}
+	if strings.Contains(out, "\x1b[?1049") {
+		s.t.Error("the alternate screen was used")
+	}
+	if regexp.MustCompile(`\x1b\[c|\x1b\]1[01];\?|\x1b\[\?u|\x1b\[6n`).MatchString(out) {
+		s.t.Error("the terminal was asked something that nobody reads")
+	}
+}
+
+var room = pty.Winsize{Cols: 80, Rows: 24}
+
+func TestLiveEnds(t *testing.T) {
+	t.Parallel()
+	out, err := start(t, "end", room).wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for i := range 30 {
+		next := strings.Index(out[at:], fmt.Sprintf("Stage %d", i))
+		if next < 0 {
+			t.Fatalf("stage %d is missing or out of order:\n%s", i, out)
+		}
+		at += next
+	}
+	if !strings.HasSuffix(out, "after the display\r\n") {
+		t.Errorf("the output ends with %q", out[max(0, len(out)-60):])
+	}
+}
+
+func TestLiveFailure(t *testing.T) {
+	t.Parallel()
+	out, err := start(t, "error", room).wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"failed", "line 49", "line 40"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "the reason") {
+		t.Error("the error appears in the display, and once more from the command")
+	}
+}
+
+func TestLivePanic(t *testing.T) {
+	t.Parallel()
+	out, err := start(t, "panic", room).wait()
+	if err == nil || !strings.Contains(out, "panic: a panic in the work") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestLiveSignals: the first signal is left to whoever cancels the context, the
+// second ends the process by that signal; either way the terminal is clean.
+func TestLiveSignals(t *testing.T) {
+	for _, c := range []struct {
+		part    string
+		signals []syscall.Signal
+		ends    syscall.Signal // 0: by itself
+		says    string
+	}{
+		{"obedient", []syscall.Signal{syscall.SIGTERM}, 0, "stopping"},
+		{"obedient", []syscall.Signal{syscall.SIGINT}, 0, "stopping"},
+		{"stubborn", []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, syscall.SIGTERM, "ctrl+c again ends at once"},
+		{"stubborn", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, syscall.SIGINT, "stopping"},
+		{"deaf", []syscall.Signal{syscall.SIGTERM}, syscall.SIGTERM, "Kernel"},
+		{"deaf", []syscall.Signal{syscall.SIGINT}, syscall.SIGINT, "Kernel"},
+		{"deaf", []syscall.Signal{syscall.SIGHUP}, syscall.SIGHUP, "Kernel"},
+	} {
+		t.Run(fmt.Sprint(c.part, c.signals), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, c.part, room)
+			s.silent()
+			for _, sig := range c.signals {
+				if err := s.cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(300 * time.Millisecond)
+			}
+			out, err := s.wait()
+			state := s.cmd.ProcessState.Sys().(syscall.WaitStatus)
+			if c.ends == 0 && err != nil || c.ends != 0 && (!state.Signaled() || state.Signal() != c.ends) {
+				t.Errorf("ended with %v, not by %v", err, c.ends)
+			}
+			if !strings.Contains(out, c.says) {
+				t.Errorf("%q is not said:\n%s", c.says, out)
+			}
+		})
+	}
+}
+
+// TestLiveCtrlC types it: the display leaves the keyboard's signals alone.
+func TestLiveCtrlC(t *testing.T) {
+	t.Parallel()
+	s := start(t, "obedient", room)
+	s.silent()
+	if _, err := s.pty.WriteString("typed ahead\n\x03"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.wait()
+	if err != nil || !strings.Contains(out, "after the display") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if strings.Contains(out, "typed ahead") || strings.Contains(out, "^C") {
+		t.Error("what is typed tears the display")
+	}
+}
+
+// TestLiveResize makes the terminal small while the display runs.
+func TestLiveResize(t *testing.T) {
+	t.Parallel()
+	s := start(t, "obedient", room)
+	s.silent()
+	for _, size := range []pty.Winsize{{Cols: 40, Rows: 10}, {Cols: 20, Rows: 3}, {Cols: 1, Rows: 1}, {Cols: 120, Rows: 40}} {
+		if err := pty.Setsize(s.pty, &size); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	out, err := s.wait()
+	if err != nil || !strings.Contains(out, "after the display") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestLiveNowhere: a terminal that goes away ends the display, not the work.
+func TestLiveNowhere(t *testing.T) {
+	t.Parallel()
+	_, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	term := Terminal{TTY: true, Width: 80, Height: 24}
+	sink, end := Progress(t.Context(), Options{Err: w, Terminal: &term, Env: []string{"TERM=xterm"}})
+	for i := range 100 {
+		report.Start(sink, fmt.Sprint(i), "Stage").Done("")
+	}
+	time.Sleep(300 * time.Millisecond)
+	ended := make(chan struct{})
+	go func() { end(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("closing hangs")
+	}
+}
