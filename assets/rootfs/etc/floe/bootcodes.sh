@@ -1,0 +1,146 @@
+# shellcheck shell=dash disable=SC2034 # the variables are for those who source this
+# Boot codes: words of the kernel's command line that are meant for Floe.
+# To be sourced; bootcodes_read sets one variable bc_NAME for each code.
+#
+# Words are split and unquoted as the kernel does it (next_arg in lib/cmdline.c),
+# keys match exactly, and no word is ever evaluated: a value is only data.
+# To add a code: a default in bootcodes_read and a line in bootcode_set.
+
+# bootcode_set KEY VALUE HAS_VALUE: 0 if KEY is a boot code, else 1.
+bootcode_set() {
+	case $3$1 in
+	-embed | -noembed) bc_root=$1 ;;
+	-base) bc_base=1 ;;
+	-cde) bc_cde=1 ;;
+	-toram) bc_toram=1 ;;
+	=tce) bc_tce=$2 ;;
+	=lst) bc_lst=$2 ;;
+	=tce.mirror) bc_tce_mirror=$2 ;;
+	=waitusb) bc_waitusb=$2 ;;
+	=data) bc_data=$2 ;;
+	=format) bc_format=$2 ;;
+	-norestore) bc_norestore=1 ;;
+	=host) bc_host=$2 ;;
+	=user) bc_user=$2 ;;
+	=tz) bc_tz=$2 ;;
+	-noautologin) bc_noautologin=1 ;;
+	-superuser) bc_superuser=1 ;;
+	=sshkey) bc_sshkey="$bc_sshkey${bc_sshkey:+ }$2" ;;
+	-nodhcp) bc_nodhcp=1 ;;
+	=ip) bc_ip="$bc_ip${bc_ip:+ }$2" ;;
+	=ntpserver) bc_ntpserver=$2 ;;
+	-nontp) bc_nontp=1 ;;
+	-noutc) bc_noutc=1 ;;
+	-syslog) bc_syslog=1 ;;
+	=rsyslog) bc_rsyslog=$2 ;;
+	-nozswap) bc_nozswap=1 ;;
+	=zram) bc_zram=$2 ;;
+	=swapfile) bc_swapfile=$2 ;;
+	=docker) bc_docker=$2 ;;
+	=podman) bc_podman=$2 ;;
+	=registry-mirror) bc_registry_mirror=$2 ;;
+	=proxy) bc_proxy=$2 ;;
+	-secure) bc_secure=1 ;;
+	-showapps) bc_showapps=1 ;;
+	-pause) bc_pause=1 ;;
+	-multivt) bc_multivt=1 ;;
+	=BOOT_IMAGE) ;; # the boot loader's note about itself
+	*) return 1 ;;
+	esac
+}
+
+# bootcode_next takes the first word off $bc_rest: sets bc_word (raw), bc_key,
+# bc_value and bc_eq ("=" or "-": with or without a value). 1 at the end.
+bootcode_next() {
+	while :; do
+		case $bc_rest in
+		'') return 1 ;;
+		[[:space:]]*) bc_rest=${bc_rest#?} ;;
+		*) break ;;
+		esac
+	done
+	# A space inside double quotes does not end a word.
+	bc_word=
+	while :; do
+		bc_part=${bc_rest%%[\"[:space:]]*}
+		bc_word=$bc_word$bc_part
+		bc_rest=${bc_rest#"$bc_part"}
+		case $bc_rest in
+		\"*\"*)
+			bc_rest=${bc_rest#?}
+			bc_word=$bc_word\"${bc_rest%%\"*}\"
+			bc_rest=${bc_rest#*\"}
+			;;
+		\"*) # never closed: the rest of the line
+			bc_word=$bc_word$bc_rest
+			bc_rest=
+			;;
+		*) break ;;
+		esac
+	done
+	# "key=a b" and key="a b" are the same; other quotes stay.
+	bc_key=$bc_word
+	case $bc_key in
+	\"*)
+		bc_key=${bc_key#?}
+		bc_key=${bc_key%\"}
+		;;
+	esac
+	bc_eq=- bc_value=
+	case $bc_key in
+	?*=*)
+		bc_eq='='
+		bc_value=${bc_key#*=}
+		bc_key=${bc_key%%=*}
+		case $bc_value in
+		\"*)
+			bc_value=${bc_value#?}
+			bc_value=${bc_value%\"}
+			;;
+		esac
+		;;
+	esac
+}
+
+# bootcodes_line reads the command line into bc_rest.
+bootcodes_line() {
+	bc_rest=
+	[ ! -r "${bc_cmdline:=/proc/cmdline}" ] || read -r bc_rest <"$bc_cmdline" || :
+}
+
+# bootcodes_read sets the variables of all codes.
+bootcodes_read() {
+	bc_root='' bc_base='' bc_cde='' bc_toram='' bc_tce='' bc_lst=onboot.lst bc_tce_mirror='' bc_waitusb=''
+	bc_data='' bc_format='' bc_norestore='' bc_host='' bc_user='' bc_tz='' bc_noautologin='' bc_superuser=''
+	bc_sshkey='' bc_nodhcp='' bc_ip='' bc_ntpserver='' bc_nontp='' bc_noutc='' bc_syslog='' bc_rsyslog=''
+	bc_nozswap='' bc_zram='' bc_swapfile='' bc_docker='' bc_podman='' bc_registry_mirror='' bc_proxy=''
+	bc_secure='' bc_showapps='' bc_pause='' bc_multivt=''
+	bootcodes_line
+	while bootcode_next; do
+		bootcode_set "$bc_key" "$bc_value" "$bc_eq" || :
+	done
+}
+
+# bootcodes_unknown WORDS...: names each word that neither the kernel nor Floe
+# knows. WORDS are the first program's arguments: what the kernel did not take.
+# What has a value is in the environment instead, which ash reads without the
+# zero bytes between; looking for "key=value" in it is good enough for a hint.
+bootcodes_unknown() {
+	bc_environ=
+	read -r bc_environ <"${bc_environ_file:-/proc/self/environ}" 2>/dev/null || :
+	bootcodes_line
+	while bootcode_next; do
+		bootcode_set "$bc_key" "$bc_value" "$bc_eq" && continue
+		bc_found=
+		if [ "$bc_eq" = '=' ]; then
+			case $bc_environ in
+			*"$bc_key=$bc_value"*) bc_found=1 ;;
+			esac
+		else
+			for bc_arg; do
+				[ "$bc_arg" != "$bc_key" ] || bc_found=1
+			done
+		fi
+		[ -z "$bc_found" ] || echo "floe: unknown boot code: $bc_word"
+	done
+}
