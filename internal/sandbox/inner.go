@@ -74,7 +74,9 @@ func enter(sp spec) *setupError {
 			err = dropCapabilities()
 		}
 	case sp.Mode == modeChroot:
-		err = step(unix.Chroot(sp.Root), "chroot to %s", sp.Root)
+		if err = step(unix.Chroot(sp.Root), "chroot to %s", sp.Root); err == nil {
+			_ = dropCapabilities() // as far as a container lets us
+		}
 	}
 	if err != nil {
 		return err
