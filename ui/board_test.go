@@ -82,7 +82,7 @@ func TestBoardFitsEverySize(t *testing.T) {
 	b := NewBoard()
 	b.Apply(kernelBuild())
 	for look, term := range looks {
-		for width := 1; width <= 130; width++ {
+		for width := 1; width <= 130; width += 1 + width/30 {
 			for _, height := range []int{1, 2, 5, 9, 24} {
 				view := b.View(NewStyles(term), width, height)
 				narrow(t, look, width, view)
@@ -235,5 +235,26 @@ func TestTimes(t *testing.T) {
 		if got := rough(d); got != want {
 			t.Errorf("rough(%v) = %s, not %s", d, got, want)
 		}
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	var log []string
+	for i := range 100 {
+		log = append(log, fmt.Sprint("line ", i))
+	}
+	if lines, first := excerpt(log, 10); first != -1 || len(lines) != 10 || lines[9] != "line 99" {
+		t.Errorf("without an error: %d of %q", first, lines)
+	}
+	for _, wrong := range []int{0, 3, 50, 98, 99} {
+		with := append([]string{}, log...)
+		with[wrong] = "a.c:1:2: error: no"
+		with[99] += " make: *** error: a later one"
+		if lines, first := excerpt(with, 10); len(lines) != 10 || first < 0 || lines[first] != with[wrong] {
+			t.Errorf("error in line %d: %d of %q", wrong, first, lines)
+		}
+	}
+	if lines, first := excerpt([]string{"error: alone"}, 10); first != 0 || len(lines) != 1 {
+		t.Errorf("a short log: %d of %q", first, lines)
 	}
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"floe/internal/report"
 )
 
-// shownLog is how many of a failed stage's last lines are shown on a terminal.
+// shownLog is how many lines of a failed stage's log are shown on a terminal.
 const shownLog = 10
 
 // margin is the empty space at the left of everything.
@@ -22,8 +23,8 @@ func margin(width int) string {
 	return "  "
 }
 
-// View gives the outcome as it scrolls up: one line, and below a failure the
-// last lines of its log. No line is wider than width.
+// View gives the outcome as it scrolls up: one line, and below a failure
+// what its log says about it. No line is wider than width.
 func (o Outcome) View(s Styles, width int) []string {
 	glyph, style, right := s.Glyphs.OK, s.OK, s.Muted.Render(span(o.Elapsed))
 	text := s.Muted.Render(o.Text)
@@ -42,10 +43,27 @@ func (o Outcome) View(s Styles, width int) []string {
 	}
 	m := margin(width)
 	lines := []string{m + s.row(style.Render(glyph), title.Render(o.Title), text, right, width-2*len(m))}
-	for _, l := range tail(o.Log, shownLog) {
-		lines = append(lines, s.fit(m+"  "+s.Deep.Render(s.Glyphs.Edge)+" "+s.Muted.Render(l), width))
+	log, first := excerpt(o.Log, shownLog)
+	for i, l := range log {
+		style := s.Muted
+		if i == first {
+			style = s.Text
+		}
+		lines = append(lines, s.fit(m+"  "+s.Deep.Render(s.Glyphs.Edge)+" "+style.Render(l), width))
 	}
 	return lines
+}
+
+// excerpt gives n lines of a log: those around the first that has "error:" in
+// it, which is what went wrong first, else the last. It tells which line that
+// is, or -1.
+func excerpt(log []string, n int) (lines []string, first int) {
+	first = slices.IndexFunc(log, func(l string) bool { return strings.Contains(l, "error:") })
+	if first < 0 {
+		return tail(log, n), -1
+	}
+	from := max(0, min(first-n/2, len(log)-n))
+	return log[from:min(len(log), from+n)], first - from
 }
 
 // row lays out a stage: sign, title, what there is to say, and the time at the
@@ -74,31 +92,20 @@ func tail(lines []string, n int) []string { return lines[max(0, len(lines)-n):] 
 
 // View draws the running stages into at most height rows of width columns:
 // a stage's title and time, below it a bar with its count, below that its last
-// line. Where rows are few the last lines go first, then the bars shrink into
-// the title's row; stages beyond are counted.
+// line. Where rows are few, the last lines of the latest stages go first, then
+// their bars shrink into the title's row; stages beyond are counted.
 func (b *Board) View(s Styles, width, height int) string {
 	if len(b.running) == 0 && !b.stopping {
 		return ""
 	}
 	m := margin(width)
 	inner := width - 2*len(m)
-	foot := []string{"", b.foot(s, inner)}
-	var rows []string
-	for detail := 3; detail >= 1; detail-- {
-		rows = rows[:0]
-		for _, st := range b.running {
-			rows = append(rows, b.stageRows(s, st, inner, detail)...)
-		}
-		if len(rows)+len(foot) <= height {
-			rows = append(rows, foot...)
-			break
-		}
-		if len(rows) <= height {
-			break
-		}
+	rows := b.fill(s, inner, height-2)
+	if hidden := len(rows) - height; hidden > 0 {
+		rows = append(rows[:max(0, height-1)], s.Muted.Render(fmt.Sprintf("%s %d more running", s.Glyphs.Ellipsis, hidden+1)))
 	}
-	if hidden := len(rows) - height; hidden > 0 && height > 0 {
-		rows = append(rows[:height-1], s.Muted.Render(fmt.Sprintf("%s %d more running", s.Glyphs.Ellipsis, hidden+1)))
+	if len(rows)+2 <= height {
+		rows = append(rows, "", b.foot(s, inner))
 	}
 	for i, r := range rows {
 		if r != "" {
@@ -106,6 +113,26 @@ func (b *Board) View(s Styles, width, height int) string {
 		}
 	}
 	return strings.Join(rows, "\n")
+}
+
+// fill draws every stage with one row at least, and with more as long as there
+// is room: first each stage's bar, in their order, then their last lines.
+func (b *Board) fill(s Styles, width, height int) (rows []string) {
+	drawn := make([][]string, len(b.running))
+	total := 0
+	for detail := 1; detail <= 3; detail++ {
+		for i, st := range b.running {
+			better := b.stageRows(s, st, width, detail)
+			if detail == 1 || total-len(drawn[i])+len(better) <= height {
+				total += len(better) - len(drawn[i])
+				drawn[i] = better
+			}
+		}
+	}
+	for _, d := range drawn {
+		rows = append(rows, d...)
+	}
+	return rows
 }
 
 func (b *Board) foot(s Styles, width int) string {

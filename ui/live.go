@@ -29,6 +29,7 @@ type live struct {
 	queue         []string // lines that have yet to scroll up
 	printing      bool     // some are on their way
 	closing       bool
+	failed        bool   // a stage has failed
 	resumed       func() // called when the process was stopped and goes on
 }
 
@@ -52,6 +53,9 @@ func (m *live) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.board.Stop()
 	case closeMsg:
 		m.scroll(m.board.Stopped())
+		if m.failed { // room before the command's error
+			m.queue = append(m.queue, " ")
+		}
 		m.closing = true
 		return m, m.print()
 	case printedMsg:
@@ -67,6 +71,7 @@ func (m *live) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 func (m *live) scroll(ended []Outcome) {
 	for _, o := range ended {
+		m.failed = m.failed || o.Ending == EndedFailed
 		m.queue = append(m.queue, o.View(m.styles, m.columns())...)
 	}
 }
