@@ -94,6 +94,25 @@ func (a *Archive) read(ctx context.Context, stage *report.Stage, refresh bool) (
 	return asked, nil
 }
 
+// ask answers a request from what the release files on disk say. Where an
+// index that they name is gone from the mirror, they are older than the
+// archive: they are read again, and the request is worked out once more.
+func ask[T any](ctx context.Context, a *Archive, request []string, work func(*view) (T, error)) (T, error) {
+	v := a.current()
+	answer, err := remember(a, v, request, func() (T, error) { return work(v) })
+	if !notFound(err) {
+		return answer, err
+	}
+	if rerr := a.refresh(ctx); rerr != nil {
+		return answer, rerr
+	}
+	now := a.current()
+	if now.identity == v.identity {
+		return answer, err
+	}
+	return remember(a, now, request, func() (T, error) { return work(now) })
+}
+
 func (a *Archive) current() *view {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -190,8 +209,8 @@ func (a *Archive) fetchRelease(ctx context.Context, stage *report.Stage, suite S
 	defer os.Remove(out.Name())
 	defer out.Close()
 	var r *release
-	path := "dists/" + suite.Codename + "/InRelease"
-	err = a.fromMirrors(ctx, suite.Root, path, stage.Log, never, func(t *transfer, url string) error {
+	f := File{Path: "dists/" + suite.Codename + "/InRelease", Root: suite.Root}
+	err = a.fromMirrors(ctx, f, stage.Log, never, func(t *transfer, url string) error {
 		t.grown = func(int64) {}
 		if err := t.get(ctx, url, out, -1); err != nil {
 			return err

@@ -148,7 +148,7 @@ func (a *Archive) complete(ctx context.Context, f File, out *os.File, m *meter, 
 		return err
 	}
 	m.add(have)
-	err = a.fromMirrors(ctx, f.Root, f.Path, m.log, final, func(t *transfer, url string) error {
+	err = a.fromMirrors(ctx, f, m.log, final, func(t *transfer, url string) error {
 		t.grown = m.add
 		return fill(ctx, t, url, f, out)
 	})

@@ -106,7 +106,8 @@ func (a *Archive) build(ctx context.Context, v *view, missing []need) error {
 	group.SetLimit(2)
 	for i, n := range missing {
 		group.Go(func() error {
-			made[i], err = a.buildOne(ctx, n, paths[i])
+			t, err := a.buildOne(ctx, n, paths[i])
+			made[i] = t
 			return err
 		})
 	}

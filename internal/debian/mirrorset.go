@@ -39,18 +39,18 @@ func (s *mirrorSet) prefer(r Root, n int) {
 // never is the condition under which trying mirrors ends early: none.
 func never(error) bool { return false }
 
-// fromMirrors tries a path of an archive root on one mirror after another
+// fromMirrors tries a file of an archive root on one mirror after another
 // until one works, or fails with an error that final says is the answer.
-func (a *Archive) fromMirrors(ctx context.Context, root Root, path string, log func(string), final func(error) bool, try func(t *transfer, url string) error) error {
+func (a *Archive) fromMirrors(ctx context.Context, f File, log func(string), final func(error) bool, try func(t *transfer, url string) error) error {
 	t := &transfer{client: a.opt.Client, patience: a.opt.Patience, log: log}
-	order := a.mirrors.order(root)
+	order := a.mirrors.order(f.Root)
 	var worst error
 	for i, n := range order {
 		m := a.mirrors.list[n]
 		t.last = i+1 == len(order)
-		err := try(t, m.root(root)+"/"+path)
+		err := try(t, m.root(f.Root)+"/"+f.Path)
 		if err == nil {
-			a.mirrors.prefer(root, n)
+			a.mirrors.prefer(f.Root, n)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -62,16 +62,16 @@ func (a *Archive) fromMirrors(ctx context.Context, root Root, path string, log f
 		}
 		if !t.last {
 			next := a.mirrors.list[order[i+1]]
-			log(fmt.Sprintf("%v; trying %s (%s)", err, next.root(root), next.From))
+			log(fmt.Sprintf("%v; trying %s (%s)", err, next.root(f.Root), next.From))
 		}
 	}
 	if worst == nil {
-		worst = fmt.Errorf("no mirror of the %s archive is known", root)
+		worst = fmt.Errorf("no mirror of the %s archive is known", f.Root)
 	}
 	if fault.Code(worst) == int(fault.Verify) {
 		return worst
 	}
-	return fault.New(fault.Network, "fetch", path, worst, hintNetwork)
+	return fault.New(fault.Network, "fetch", f.describe(), worst, hintNetwork)
 }
 
 // graver chooses the error that tells most: wrong bytes, then a file that is

@@ -32,8 +32,7 @@ func (s SourcePackage) Digest() string {
 // Source finds a source package: the newest version of the suites, or the one
 // asked for as "name=version".
 func (a *Archive) Source(ctx context.Context, name string) (SourcePackage, error) {
-	v := a.current()
-	return remember(a, v, []string{"source", name}, func() (SourcePackage, error) { return a.source(ctx, v, name) })
+	return ask(ctx, a, []string{"source", name}, func(v *view) (SourcePackage, error) { return a.source(ctx, v, name) })
 }
 
 func (a *Archive) source(ctx context.Context, v *view, request string) (SourcePackage, error) {

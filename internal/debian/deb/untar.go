@@ -34,6 +34,7 @@ func Untar(ctx context.Context, r io.Reader, dir string) (time.Time, error) {
 	}
 	defer root.Close()
 	u := &untar{root: root, made: map[string]bool{".": true}, buf: make([]byte, 128<<10)}
+	defer u.leave()
 	t := tar.NewReader(WithContext(ctx, r))
 	for {
 		h, err := t.Next()
@@ -55,6 +56,32 @@ type untar struct {
 	dirs   []*tar.Header   // whose times are set at the end
 	newest time.Time
 	buf    []byte
+
+	// The folder of the last file stays open: most entries are beside the one
+	// before, and every element of a path costs a system call.
+	at     string
+	parent *os.Root
+}
+
+// enter gives the folder of that name.
+func (u *untar) enter(name string) (*os.Root, error) {
+	if u.parent != nil && u.at == name {
+		return u.parent, nil
+	}
+	u.leave()
+	parent, err := u.root.OpenRoot(name)
+	if err != nil {
+		return nil, escape(err)
+	}
+	u.at, u.parent = name, parent
+	return parent, nil
+}
+
+func (u *untar) leave() {
+	if u.parent != nil {
+		u.parent.Close()
+		u.parent = nil
+	}
 }
 
 // inside gives an entry's name in clean form below the folder.
@@ -136,12 +163,17 @@ func (u *untar) fresh(name string, create func() error) error {
 }
 
 func (u *untar) regular(name string, h *tar.Header, content io.Reader) error {
+	parent, err := u.enter(path.Dir(name))
+	if err != nil {
+		return err
+	}
 	mode := fs.FileMode(0o644)
 	if h.Mode&0o111 != 0 {
 		mode = 0o755
 	}
+	base := path.Base(name)
 	return u.fresh(name, func() error {
-		f, err := u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		f, err := parent.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if err != nil {
 			return err
 		}
@@ -155,7 +187,7 @@ func (u *untar) regular(name string, h *tar.Header, content io.Reader) error {
 		if err := f.Close(); err != nil {
 			return err
 		}
-		return u.root.Chtimes(name, h.ModTime, h.ModTime)
+		return parent.Chtimes(base, h.ModTime, h.ModTime)
 	})
 }
 
