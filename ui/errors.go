@@ -66,12 +66,12 @@ func anatomy(err error) (what string, rows []Row) {
 		}
 		return lines[0], rows
 	}
-	what, where := "could not "+f.Op, f.On
+	what, where, context := "could not "+f.Op, f.On, "while"
 	if f.Class == fault.Usage { // what was typed needs no place of its own
-		what, where = strings.TrimSpace(f.Op+" "+f.On), ""
+		what, where, context = strings.TrimSpace(f.Op+" "+f.On), "", "from"
 	}
 	if around := strings.TrimSuffix(err.Error(), f.Error()); around != err.Error() && around != "" {
-		rows = append(rows, Row{Key: "while", Value: strings.TrimRight(around, ": ")})
+		rows = append(rows, Row{Key: context, Value: strings.TrimRight(around, ": ")})
 	}
 	if where != "" {
 		rows = append(rows, Row{Key: "where", Value: where})

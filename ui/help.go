@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
@@ -113,8 +114,10 @@ func flagRow(f *pflag.Flag) [2]string {
 	}
 	if placeholder != "" {
 		name += " " + placeholder
-		// A description may begin with its placeholder, only to name it.
-		meaning = strings.TrimPrefix(meaning, placeholder+" ")
+		// A placeholder may stand before a whole sentence, only to be named.
+		if rest, ok := strings.CutPrefix(meaning, placeholder+" "); ok && unicode.IsUpper([]rune(rest + " ")[0]) {
+			meaning = rest
+		}
 	}
 	switch f.DefValue {
 	case "", "false", "0", "[]":

@@ -14,11 +14,15 @@ type Check struct {
 	Hint  string // what mends it, for Warn and Fail; may be empty
 }
 
+// checkNames is how wide the column of names is at least, so that checks which
+// are printed one by one, as they come, stand below each other.
+const checkNames = 10
+
 // Checks lists checks, one a line: sign, word, name, what was found, and what
 // mends it below that.
 func (s Styles) Checks(checks []Check) string {
 	var b strings.Builder
-	names := 0
+	names := checkNames
 	for _, c := range checks {
 		names = max(names, ansi.StringWidth(clean(c.Name)))
 	}
