@@ -293,6 +293,47 @@ func TestLiveCtrlC(t *testing.T) {
 	}
 }
 
+// TestLiveSuspend stops the process as ctrl+z does and lets it go on: while it
+// is stopped the terminal is the shell's.
+func TestLiveSuspend(t *testing.T) {
+	t.Parallel()
+	s := start(t, "obedient", room)
+	for range 2 {
+		s.silent()
+		if err := s.cmd.Process.Signal(syscall.SIGTSTP); err != nil {
+			t.Fatal(err)
+		}
+		s.stopped()
+		if now := termios(t, s.pty); now != s.before {
+			t.Errorf("while stopped, the terminal's modes are %+v, not %+v", now, s.before)
+		}
+		if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.silent()
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	if out, err := s.wait(); err != nil || !strings.Contains(out, "after the display") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// stopped waits until the process is stopped: state T of proc_pid_stat(5).
+func (s *session) stopped() {
+	s.t.Helper()
+	for range 100 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if _, after, _ := strings.Cut(string(stat), ") "); strings.HasPrefix(after, "T") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Fatal("the process was never stopped")
+}
+
 // TestLiveResize makes the terminal small while the display runs.
 func TestLiveResize(t *testing.T) {
 	t.Parallel()

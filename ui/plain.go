@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/charmbracelet/colorprofile"
-
 	"floe/internal/report"
 )
 
@@ -25,7 +23,6 @@ const (
 type plain struct {
 	mu     sync.Mutex
 	w      io.Writer
-	styles Styles
 	board  *Board
 	told   map[string]*told
 	closed bool
@@ -39,8 +36,7 @@ type told struct {
 }
 
 func newPlain(w io.Writer) *plain {
-	s := NewStyles(Terminal{Profile: colorprofile.NoTTY, ASCII: true})
-	return &plain{w: w, styles: s, board: NewBoard(), told: map[string]*told{}}
+	return &plain{w: w, board: NewBoard(), told: map[string]*told{}}
 }
 
 // Emit writes the lines that an event calls for.

@@ -55,8 +55,7 @@ var (
 // render can be written as it is.
 type Styles struct {
 	Glyphs Glyphs
-	Width  int  // columns of one-shot outputs; 0 means no limit
-	Plain  bool // no escape sequence at all
+	Width  int // columns of one-shot outputs; 0 means no limit
 
 	Text   lipgloss.Style
 	Strong lipgloss.Style // names of things
@@ -82,7 +81,6 @@ func NewStyles(t Terminal) Styles {
 	}
 	base := lipgloss.NewStyle()
 	if t.Profile <= colorprofile.NoTTY {
-		s.Plain = true
 		s.Text, s.Strong, s.Title, s.Muted, s.Ice = base, base, base, base, base
 		s.Deep, s.Warm, s.OK, s.Warn, s.Fail = base, base, base, base, base
 		return s
