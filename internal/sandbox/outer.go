@@ -45,10 +45,11 @@ func (m mode) cloneFlags() uintptr {
 // sysProcAttr is how the inner process is started. It leads a session of its
 // own, so it has no terminal and one kill reaches all in it.
 func (m mode) sysProcAttr() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{
-		Setsid:     true,
-		Pdeathsig:  syscall.SIGKILL,
-		Cloneflags: m.cloneFlags(),
+	attr := &syscall.SysProcAttr{Setsid: true, Cloneflags: m.cloneFlags()}
+	if m.namespaced() {
+		// Its end is the end of all. Elsewhere it must live to kill the rest,
+		// when it sees that the pipe from here is closed.
+		attr.Pdeathsig = syscall.SIGKILL
 	}
 	if m == modeUser {
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
@@ -63,6 +64,7 @@ func run(ctx context.Context, sp spec, c Command) error {
 		return stopped(c.Args, err)
 	}
 	// The kernel sends Pdeathsig when the thread that forked ends: stay on it.
+	// (A Go thread seldom ends, but it may.)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"floe/internal/fault"
@@ -34,19 +33,7 @@ func probe() (mode, error) {
 			return "", fault.New(fault.Missing, "make a folder in", dir, err, "")
 		}
 	}
-	var at atomic.Int32
-	err = tryModes(&at, func(m mode) error {
-		c := Command{Args: []string{"probe"}}
-		sp := spec{Mode: m, Root: root, Work: work, Dir: buildDir}
-		if m == modeChroot {
-			return runChroot(context.Background(), sp, c)
-		}
-		return run(context.Background(), sp, c)
-	}, nil)
-	if err != nil {
-		return "", err
-	}
-	return modes[at.Load()], nil
+	return tryModes(context.Background(), spec{Root: root, Work: work, Dir: buildDir})
 }
 
 // hostToolchain is the last thing that every hint offers.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 
 	"floe/internal/fault"
 )
@@ -15,8 +15,10 @@ import (
 // Root runs commands in a root folder of unpacked packages. It is safe for
 // use by several goroutines.
 type Root struct {
-	dir  string
-	mode atomic.Int32 // index into modes of the first that is not known to fail
+	dir string
+
+	mu   sync.Mutex
+	mode mode // the first that works; "" until it was tried
 }
 
 // New gives a runner for the root folder that Unpack made.
@@ -36,43 +38,67 @@ var modes = []mode{modeUser, modeAdmin, modeChroot}
 //
 // Where the kernel gives no user namespaces but the caller is root, the other
 // namespaces do; where those are forbidden too (an ordinary container), a
-// plain chroot does, with what is said at chroot.go. If nothing works, the
-// error is a fault.Missing that says why.
+// plain chroot does, with what is said at chroot.go. Run finds out the first
+// time. If nothing works, the error is a fault.Missing that says why.
 func (r *Root) Run(ctx context.Context, c Command) error {
 	sp, err := r.spec(c)
 	if err != nil {
 		return err
 	}
-	return tryModes(&r.mode, func(m mode) error {
-		sp.Mode = m
-		if m == modeChroot {
-			return runChroot(ctx, sp, c)
-		}
-		return run(ctx, sp, c)
-	}, c.Args)
+	if sp.Mode, err = r.findMode(ctx, sp); err != nil {
+		return err
+	}
+	err = start(ctx, sp, c)
+	var setup *setupError
+	switch {
+	case !errors.As(err, &setup):
+		return err
+	case setup.Step == stepFind:
+		return fault.New(fault.Missing, "run", c.Args[0], errors.New(setup.Text),
+			"a package that has it must be part of the root")
+	}
+	return fault.New(fault.Missing, "set up the sandbox for", c.Args[0], setup, "")
 }
 
-// tryModes calls do with each mode until one could start the command, and
-// remembers it for the next time.
-func tryModes(from *atomic.Int32, do func(mode) error, args []string) error {
+// findMode gives the first mode that works with the folders of sp.
+func (r *Root) findMode(ctx context.Context, sp spec) (mode, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mode != "" {
+		return r.mode, nil
+	}
+	m, err := tryModes(ctx, sp)
+	if err == nil {
+		r.mode = m
+	}
+	return m, err
+}
+
+// tryModes sets up one mode after the other, with all but the command, until
+// one works.
+func tryModes(ctx context.Context, sp spec) (mode, error) {
 	var why []error
-	for i := from.Load(); int(i) < len(modes); i++ {
+	for i, m := range modes {
 		if i > 0 && os.Geteuid() != 0 {
 			break
 		}
-		err := do(modes[i])
+		sp.Mode, sp.Args = m, nil
+		err := start(ctx, sp, Command{Args: []string{"try the sandbox"}})
 		var setup *setupError
-		if !errors.As(err, &setup) {
-			from.Store(i)
-			return err
+		if err == nil || !errors.As(err, &setup) {
+			return m, err
 		}
-		if setup.Step == stepFind {
-			return fault.New(fault.Missing, "run", args[0], errors.New(setup.Text),
-				"a package that has it must be part of the root")
-		}
-		why = append(why, fmt.Errorf("%s: %w", modes[i], setup))
+		why = append(why, fmt.Errorf("%s: %w", m, setup))
 	}
-	return forbidden(why)
+	return "", forbidden(why)
+}
+
+// start runs the command of sp in its mode.
+func start(ctx context.Context, sp spec, c Command) error {
+	if sp.Mode == modeChroot {
+		return runChroot(ctx, sp, c)
+	}
+	return run(ctx, sp, c)
 }
 
 // spec checks c and gives what the inner process has to know, but the mode.
@@ -85,6 +111,9 @@ func (r *Root) spec(c Command) (spec, error) {
 		return spec{}, fault.New(fault.Missing, "find the root folder", r.dir, err, "")
 	}
 	for _, p := range mountPoints {
+		if "/"+p == buildDir {
+			continue // it comes and goes in a plain chroot
+		}
 		if info, err := os.Lstat(filepath.Join(root, p)); err != nil || !info.IsDir() {
 			return spec{}, fault.New(fault.Missing, "run a command in", root, fmt.Errorf("no folder /%s", p),
 				"was it made by Unpack?")
