@@ -97,7 +97,8 @@ type session struct {
 func start(t *testing.T, part string, size pty.Winsize) *session {
 	t.Helper()
 	s := &session{t: t, cmd: exec.Command(os.Args[0]), read: make(chan struct{})}
-	s.cmd.Env = []string{"TERM=xterm-256color", "COLORFGBG=15;0", "UI_TEST_PART=" + part, "LANG=C.UTF-8"}
+	s.cmd.Env = []string{"TERM=xterm-256color", "COLORFGBG=15;0", "UI_TEST_PART=" + part, "LANG=C.UTF-8",
+		"GOCOVERDIR=" + t.TempDir()} // or "go test -cover" has the part print a warning
 	primary, secondary, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
