@@ -118,9 +118,9 @@ func TestScribe(t *testing.T) {
 	feed(1*time.Second, "\x1b[1;1HGNU GRUB  version 2.12\r\n")
 	feed(2*time.Second, "[    0.000000] Linux version 6.12\r\n[    0.1] more\r\n")
 	feed(3*time.Second, "[    0.900000] Run /init as init process\r\n")
-	feed(4*time.Second, "floe: address 10.0.2.15/24\r\nfloe: ssh host key "+key+"\r\nfloe: ssh host key ssh-ed25519 "+key+"\r\n")
+	feed(4*time.Second, "floe: address 10.0.2.15/24 on eth0\r\nfloe: address 10.9.9.9/8 on eth1\r\nfloe: address 10.9.9.9/8 on eth1 is gone\r\nfloe: ssh host key "+key+"\r\nfloe: ssh host key ssh-ed25519 "+key+"\r\n")
 	feed(5*time.Second, "a user prints floe: ssh ready\r\n")
-	feed(6*time.Second, "floe: ssh ready\r\n")
+	feed(6*time.Second, "floe:~$ floe: ssh ready\r\n")
 	reached, guest, changed := s.snapshot()
 	want := map[Stage]time.Duration{PowerOn: 1, Loader: 1, Kernel: 2, Init: 3, Network: 4, SSHReady: 6}
 	if len(reached) != len(want) {

@@ -40,13 +40,13 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 		return nil, fault.New(fault.Missing, "start", argv[0], err, "")
 	}
 	if err := r.follow(); err != nil {
-		r.Kill()
+		r.giveUp()
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, qmpPatience)
 	defer cancel()
 	if err := r.greet(ctx); err != nil {
-		r.Kill()
+		r.giveUp()
 		return nil, err
 	}
 	return r, nil

@@ -272,52 +272,56 @@ func put(t *testing.T, path string, text []byte) {
 	}
 }
 
-// hello is a boot sector that writes "floe: hello" to the first serial port
-// and halts.
-func hello(t *testing.T) string {
-	t.Helper()
-	code := []byte{
-		0x31, 0xc0, // xor ax, ax
-		0x8e, 0xd8, // mov ds, ax
-		0xbe, 0x16, 0x7c, // mov si, 0x7c16
-		0xba, 0xf8, 0x03, // mov dx, 0x3f8
-		0xac,       // lodsb
-		0x84, 0xc0, // test al, al
-		0x74, 0x03, // jz halt
-		0xee,       // out dx, al
-		0xeb, 0xf8, // jmp lodsb
-		0xf4,       // halt: hlt
-		0xeb, 0xfd, // jmp halt
-		0x90,
-	}
-	sector := make([]byte, 1<<20)
-	copy(sector, append(code, "floe: hello\r\nfloe: address 10.0.2.15\r\n\x00"...))
-	sector[510], sector[511] = 0x55, 0xaa
-	path := filepath.Join(t.TempDir(), "hello, world.img")
-	put(t, path, sector)
-	return path
-}
-
-func TestConsoleFromEveryMedium(t *testing.T) {
-	image := hello(t)
-	for _, kind := range []qemu.MediumKind{qemu.VirtDisk, qemu.USBStick} {
-		t.Run(string(kind), func(t *testing.T) {
-			r := start(t, home(t), empty(t, qemu.Boot(kind, image)), qemu.Launch{})
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			if line, err := r.Console().WaitFor(ctx, regexp.MustCompile(`^floe: hello$`)); err != nil {
-				t.Fatalf("%q, %v", line, err)
-			}
-			if _, err := r.Reached(ctx, qemu.Network); err != nil {
+// UEFI firmware comes from descriptors, speaks on the console and gets a
+// variable store of its own.
+func TestUEFI(t *testing.T) {
+	for _, a := range arch.All() {
+		t.Run(string(a), func(t *testing.T) {
+			t.Parallel()
+			m, err := qemu.New("uefi", a, qemu.With(qemu.UEFI), qemu.Isolated())
+			if err != nil {
 				t.Fatal(err)
 			}
-			if a := r.Guest().Addresses; len(a) != 1 || a[0] != "10.0.2.15" {
-				t.Errorf("addresses %q", a)
+			r := start(t, home(t), m, qemu.Launch{})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			if _, err := r.Console().WaitFor(ctx, regexp.MustCompile(`UEFI|Shell|BdsDxe|PXE`)); err != nil {
+				t.Fatalf("%v\n%s", err, strings.Join(r.Console().Tail(20), "\n"))
 			}
-			r.Kill()
-			if _, err := r.Reached(ctx, qemu.SSHReady); err == nil || !strings.Contains(err.Error(), "floe: hello") {
-				t.Errorf("a machine that ended too early must show its console: %v", err)
+			if st, err := os.Stat(r.State().Files.Vars); err != nil || st.Mode().Perm() != 0o600 {
+				t.Errorf("variables: %v, %v", st, err)
 			}
 		})
+	}
+}
+
+func TestLongSocketPathIsRefused(t *testing.T) {
+	h := home(t)
+	h.Runtime = filepath.Join(h.Runtime, strings.Repeat("long", 20))
+	_, err := h.Start(t.Context(), qemu.Program{Argv: []string{"/not/run"}}, empty(t), qemu.Launch{})
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "XDG_RUNTIME_DIR") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMissingImage(t *testing.T) {
+	m := empty(t, qemu.Boot(qemu.CDROM, filepath.Join(t.TempDir(), "floe.iso")))
+	_, err := home(t).Start(t.Context(), qemu.Program{Argv: []string{"/not/run"}}, m, qemu.Launch{})
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "floe.iso") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRuntimeFolderOfOthersIsRefused(t *testing.T) {
+	h := home(t)
+	if err := os.MkdirAll(h.Runtime, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(h.Runtime, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Start(t.Context(), qemu.Program{Argv: []string{"/not/run"}}, empty(t), qemu.Launch{})
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "own folder") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -52,6 +52,7 @@ func (h Home) Load(name string) (*Running, error) {
 		if hold.watch(ctx.Done()) {
 			close(r.ended)
 			r.cleanUp()
+			close(r.cleaned)
 		}
 	}()
 	return r, nil

@@ -5,7 +5,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -39,7 +38,8 @@ type Guest struct {
 	// the network, so they are worth pinning.
 	HostKeys []string `json:"host_keys,omitempty"`
 
-	// Addresses are the addresses that it got.
+	// Addresses are the addresses that it has, with their prefix lengths:
+	// "10.0.2.15/24".
 	Addresses []string `json:"addresses,omitempty"`
 }
 
@@ -49,20 +49,24 @@ type mark struct {
 	pattern *regexp.Regexp
 }
 
+// said is how a line of the system itself begins: at the left edge, or after
+// the prompt of a shell that waits at the console.
+const said = `(?:^|[#$] )floe: `
+
 func marks() []mark {
 	return []mark{
-		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading|Booting .Floe`)},
+		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading`)},
 		{Kernel, regexp.MustCompile(`^(\[ *\d+\.\d+\] |EFI stub: |Decompressing Linux)`)},
-		{Init, regexp.MustCompile(`^(\[ *\d+\.\d+\] Run /\S+ as init process|floe: )`)},
-		{Network, regexp.MustCompile(`^floe: address \S`)},
-		{SSHReady, regexp.MustCompile(`^floe: ssh ready`)},
-		{Runtime, regexp.MustCompile(`^floe: (runtime|docker|podman) ready`)},
+		{Init, regexp.MustCompile(`^\[ *\d+\.\d+\] Run /\S+ as init process|` + said)},
+		{Network, regexp.MustCompile(said + `address \S+(?: on \S+)?$`)},
+		{SSHReady, regexp.MustCompile(said + `ssh ready$`)},
+		{Runtime, regexp.MustCompile(said + `(?:runtime|docker|podman) ready$`)},
 	}
 }
 
 var (
-	hostKeyLine = regexp.MustCompile(`^floe: ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
-	addressLine = regexp.MustCompile(`^floe: address (.*)$`)
+	hostKeyLine = regexp.MustCompile(said + `ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
+	addressLine = regexp.MustCompile(said + `address (\S+)(?: on \S+)?( is gone)?$`)
 )
 
 // scribe reads along and writes down what matters.
@@ -105,18 +109,19 @@ func (s *scribe) follow(r io.Reader, now func() time.Time) {
 	}
 }
 
-// line takes one line of the console.
+// line takes one line of the console. What the guest tells comes first, so
+// that whoever waits for a stage finds it.
 func (s *scribe) line(text string, at time.Time) {
+	if f := hostKeyLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.HostKeys, f[1], true)
+	}
+	if f := addressLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.Addresses, f[1], f[2] == "")
+	}
 	for _, m := range s.marks {
 		if m.pattern.MatchString(text) {
 			s.reach(m.stage, at, text)
 		}
-	}
-	if f := hostKeyLine.FindStringSubmatch(text); f != nil {
-		s.note(&s.guest.HostKeys, f[1])
-	}
-	if f := addressLine.FindStringSubmatch(text); f != nil {
-		s.note(&s.guest.Addresses, strings.TrimSpace(f[1]))
 	}
 }
 
@@ -131,13 +136,19 @@ func (s *scribe) reach(stage Stage, at time.Time, line string) {
 	s.tell()
 }
 
-func (s *scribe) note(list *[]string, value string) {
+// note writes down that a list has a value, or that it has it no more.
+func (s *scribe) note(list *[]string, value string, has bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.Contains(*list, value) {
-		*list = append(*list, value)
-		s.tell()
+	if slices.Contains(*list, value) == has {
+		return
 	}
+	if has {
+		*list = append(*list, value)
+	} else {
+		*list = slices.DeleteFunc(*list, func(v string) bool { return v == value })
+	}
+	s.tell()
 }
 
 // restart begins anew at a reset. Host keys stay: each was told on the

@@ -27,6 +27,7 @@ type Running struct {
 	signal  func(unix.Signal) error // to QEMU; that it is gone is no error
 	ended   chan struct{}           // closed when QEMU has ended
 	cleaned chan struct{}           // closed when its state is cleaned up after that
+	settled chan bool               // of the owner: whether there is a state to clean up
 	closing func()                  // stops what Running does in the background
 
 	mu     sync.Mutex
@@ -62,7 +63,7 @@ func endings() map[string]Ending {
 func newRunning(s State, owner bool) *Running {
 	r := &Running{
 		files: s.Files, owner: owner, state: s, scribe: newScribe(s.Started),
-		ended: make(chan struct{}), cleaned: make(chan struct{}), closing: func() {},
+		ended: make(chan struct{}), cleaned: make(chan struct{}), settled: make(chan bool, 1), closing: func() {},
 	}
 	r.console = &Console{path: s.Files.ConsoleLog, ended: r.ended}
 	return r
@@ -220,12 +221,14 @@ func (r *Running) reap(exit error) {
 	}
 	r.mu.Unlock()
 	close(r.ended)
-	r.cleanUp()
+	defer close(r.cleaned)
+	if <-r.settled {
+		r.cleanUp()
+	}
 }
 
 // cleanUp removes the machine's state, unless it is by now another's.
 func (r *Running) cleanUp() {
-	defer close(r.cleaned)
 	unlock, err := r.files.lock(context.Background())
 	if err != nil {
 		return // what is left is seen to be stale
@@ -267,6 +270,13 @@ func (r *Running) Kill() {
 	case <-r.ended:
 	case <-time.After(10 * time.Second): // a process stuck in the kernel
 	}
+}
+
+// giveUp ends a QEMU whose start failed.
+func (r *Running) giveUp() {
+	r.settled <- false
+	r.Kill()
+	r.closing()
 }
 
 // Close lets go of the machine: one that is detached, or that another floe

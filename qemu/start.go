@@ -66,11 +66,19 @@ func (h Home) Start(ctx context.Context, p Program, m Machine, l Launch) (*Runni
 			"use it, or stop it first")
 	}
 	r, err := startOrFallBack(ctx, m, setup, l)
+	if err == nil && ctx.Err() != nil {
+		r.giveUp()
+		err = ctx.Err()
+	}
 	if err != nil {
+		setup.Files.clean()
 		return nil, err
 	}
-	if err := r.State().write(); err != nil {
+	err = r.State().write()
+	r.settled <- err == nil
+	if err != nil {
 		r.Kill()
+		setup.Files.clean()
 		return nil, fault.New(fault.Missing, "keep the machine's state", setup.Files.State, err, "")
 	}
 	if !l.Detach {
@@ -92,7 +100,7 @@ func startOrFallBack(ctx context.Context, m Machine, s Setup, l Launch) (*Runnin
 		if r.signOfLife(ctx, l.Silence) {
 			return r, nil
 		}
-		r.Kill()
+		r.giveUp()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
