@@ -73,4 +73,3 @@ func (a *Archive) Resolve(ctx context.Context, ar arch.Arch, names []string, opt
 		return a.closure(ctx, v, r)
 	})
 }
-
