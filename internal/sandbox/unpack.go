@@ -123,7 +123,10 @@ func emptyDir(dir string) error {
 	if err == nil && len(list) > 0 {
 		err = errors.New("the folder is not empty")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755) // whatever the umask
 }
 
 // unpack unpacks one package.
