@@ -67,6 +67,9 @@ func (s *Store) Do(ctx context.Context, key *Key, build func(ctx context.Context
 // in the store at least until Close.
 func (s *Store) Lookup(key *Key) (Entry, bool) {
 	name := key.name()
+	if _, err := s.read(name); err != nil { // mostly it is not there: no need for a lock
+		return Entry{}, false
+	}
 	if !s.lease(name) {
 		return Entry{}, false
 	}

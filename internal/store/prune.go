@@ -61,8 +61,9 @@ type Pruned struct {
 	Bytes   int64    // of both
 }
 
-// Prune removes entries, downloads and logs that keep does not keep. What any
-// living process holds or builds stays.
+// Prune removes entries, downloads and logs that keep does not keep. Entries
+// that any living process holds or builds stay. Nobody holds a download or a
+// log: let UsedAfter be a day ago at least if another floe may be at work.
 func (s *Store) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 	var p Pruned
 	names, err := s.names()
@@ -127,29 +128,30 @@ func (s *Store) prune(name string) (removed bool, err error) {
 	return true, s.discard(s.path(outDir, name), name)
 }
 
-// pruneFiles removes the files of a folder that were not changed after a
-// time, without going into folders below it.
+// pruneFiles removes the files below a folder that were not changed after a
+// time.
 func (s *Store) pruneFiles(ctx context.Context, dir string, after time.Time, p *Pruned) error {
-	list, err := os.ReadDir(s.path(dir))
-	if err != nil {
-		return s.explain("read the store", s.path(dir), err)
-	}
-	for _, d := range list {
-		if err := ctx.Err(); err != nil {
-			return err
+	return filepath.WalkDir(s.path(dir), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // others remove as well
+			return nil
+		case err != nil:
+			return s.explain("read the store", path, err)
+		case ctx.Err() != nil:
+			return ctx.Err()
 		}
 		info, err := d.Info()
 		if err != nil || !info.Mode().IsRegular() || !after.IsZero() && info.ModTime().After(after) {
-			continue
+			return nil
 		}
-		path := s.path(dir, d.Name())
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return s.explain("remove from the store", path, err)
 		}
-		p.Files = append(p.Files, filepath.Join(dir, d.Name()))
+		name, err := filepath.Rel(s.dir, path)
+		p.Files = append(p.Files, name)
 		p.Bytes += info.Size()
-	}
-	return nil
+		return err
+	})
 }
 
 // Why says which inputs of key differ from those of the entry of the same
