@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +38,7 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 // Run runs floe with the arguments (without the program's name) and gives the
 // exit code.
 func Run(args []string) int {
-	ctx, stop := interruptible(os.Stderr)
+	ctx, stop := ui.Interruptible(context.Background())
 	defer stop()
 	out := &terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, mode: ui.Auto}
 	out.look()
@@ -55,29 +53,6 @@ func Run(args []string) int {
 	return fault.Code(err)
 }
 
-// interruptible gives a context that the first interrupt or SIGTERM cancels.
-// The second ends the process at once.
-func interruptible(say io.Writer) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		if _, ok := <-signals; !ok {
-			return
-		}
-		cancel()
-		fmt.Fprintln(say, "\rStopping; finished stages are kept. Once more to stop at once.")
-		if _, ok := <-signals; ok {
-			os.Exit(int(fault.Cancelled))
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		cancel()
-	}
-}
-
 func rootCommand(out *terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "floe",
@@ -90,7 +65,6 @@ func rootCommand(out *terminal) *cobra.Command {
 			"  floe build -o floe.iso         # make the image\n" +
 			"  floe run --detach && floe ssh  # boot it and log in\n" +
 			"  floe doctor                    # what can this machine do?",
-		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()

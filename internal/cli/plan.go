@@ -19,7 +19,7 @@ const planFile = "floe.toml"
 // named, or for all of them.
 func addPlanFlags(cmd *cobra.Command, keys ...string) {
 	flags := cmd.Flags()
-	flags.StringP("config", "c", "", "plan to read; "+planFile+" in this folder is read unnamed")
+	flags.StringP("config", "c", "", "plan to read, a `FILE` such as that of 'floe plan --toml'; "+planFile+" in this folder is read unnamed")
 	for _, step := range steps.All() {
 		if len(keys) > 0 && !slices.Contains(keys, step.Key) {
 			continue
@@ -125,6 +125,6 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, "understand", args[0], fmt.Errorf("'floe %s' takes no arguments", cmd.Name()),
-		"'floe "+cmd.Name()+" --help' shows what it takes.")
+	return fault.New(fault.Usage, "understand", args[0], fmt.Errorf("'%s' takes no such argument", cmd.CommandPath()),
+		"'"+cmd.CommandPath()+" --help' shows what it takes.")
 }

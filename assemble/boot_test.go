@@ -1,0 +1,201 @@
+package assemble_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"floe/internal/arch"
+	"floe/internal/fault"
+	"floe/internal/sshclient"
+	"floe/qemu"
+)
+
+// patience is how long a machine may take from power-on to ssh. It is far
+// more than it needs; nothing is measured here.
+const patience = 4 * time.Minute
+
+// machines is a home for machines of this test.
+func machines(t *testing.T) qemu.Home {
+	t.Helper()
+	runtime, err := os.MkdirTemp("", "floe") // short: a socket's path has room for 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(runtime) })
+	return qemu.Home{State: t.TempDir(), Runtime: runtime}
+}
+
+// boot starts a machine and waits until ssh is ready.
+func boot(t *testing.T, image string, options ...qemu.Option) *qemu.Running {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m, err := qemu.New("test", arch.AMD64, append([]qemu.Option{qemu.Memory(128)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := machines(t).Start(t.Context(), testQEMU(t), m, qemu.Launch{Accel: qemu.DetectAccel(arch.AMD64, qemu.Host{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("console:\n%s", strings.Join(r.Console().Tail(60), "\n"))
+		}
+		r.Kill()
+	})
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		t.Fatalf("ssh is not ready: %v", err)
+	}
+	return r
+}
+
+// login connects with a key; the host key is the one the console told.
+func login(t *testing.T, r *qemu.Running, key ssh.Signer) (*sshclient.Client, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	return sshclient.Dial(ctx, sshclient.Options{
+		Addr: r.SSHAddr(), User: "floe", Signers: []ssh.Signer{key}, HostKeys: r.Guest().HostKeys,
+	})
+}
+
+// say runs a command that must succeed, and gives what it printed.
+func say(t *testing.T, c *sshclient.Client, command string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	result, err := c.Run(ctx, command)
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	if result.Code != 0 {
+		t.Fatalf("%s: status %d\n%s%s", command, result.Code, result.Stdout, result.Stderr)
+	}
+	return strings.TrimSpace(string(result.Stdout))
+}
+
+// enter boots and logs in with the image's key.
+func enter(t *testing.T, options ...qemu.Option) (*qemu.Running, *sshclient.Client) {
+	t.Helper()
+	image, key := testImage(t)
+	r := boot(t, image.Path, options...)
+	c, err := login(t, r, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return r, c
+}
+
+// TestBootsFourWays boots one image as CD and as USB stick on BIOS and on
+// UEFI, each to a command over ssh.
+func TestBootsFourWays(t *testing.T) {
+	testImage(t)
+	for _, firmware := range []qemu.Firmware{qemu.BIOS, qemu.UEFI} {
+		for _, medium := range []qemu.MediumKind{qemu.CDROM, qemu.USBStick} {
+			t.Run(string(firmware)+" "+string(medium), func(t *testing.T) {
+				t.Parallel()
+				image, key := testImage(t)
+				r := boot(t, image.Path, qemu.With(firmware), qemu.Boot(medium, image.Path), qemu.Memory(192))
+				c, err := login(t, r, key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				efi := say(t, c, "test -d /sys/firmware/efi && echo uefi || echo bios")
+				if efi != string(firmware) {
+					t.Errorf("booted by %s", efi)
+				}
+				if got := say(t, c, "uname -s; id -un; hostname"); got != "Linux\nfloe\ntestbox" {
+					t.Errorf("got %q", got)
+				}
+			})
+		}
+	}
+}
+
+// TestInside looks at a running system: who may do what, what is mounted,
+// what listens. It ends with a reboot, a second login and the power button.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	image, _ := testImage(t)
+	r, c := enter(t, qemu.Boot(qemu.CDROM, image.Path))
+
+	for _, tt := range []struct{ name, command, want string }{
+		{"user", "id -u; id -gn; pwd", "1000\nfloe\n/home/floe"},
+		{"root without a password", "sudo id -u", "0"},
+		{"no password anywhere", "sudo awk -F: '$2 != \"*\" && $2 != \"!\" && $2 != \"x\" && $2 != \"\" {print $1}' /etc/passwd; sudo cat /etc/shadow 2>/dev/null | awk -F: '$2 !~ /^[!*]/ {print $1}'", ""},
+		{"only ssh listens", "netstat -ltn | awk '/LISTEN/ {sub(/.*:/, \"\", $4); print $4}' | sort -u", "22"},
+		{"version", ". /etc/os-release; echo $ID", "floe"},
+		{"cgroup v2 only", "stat -f -c %t /sys/fs/cgroup; grep -c cgroup /proc/mounts", "63677270\n1"},
+		{"zram swap", "awk 'NR==2 {print $1}' /proc/swaps", "/dev/zram0"},
+		{"64-bit", "getconf LONG_BIT 2>/dev/null || uname -m", "x86_64"},
+		{"name in hosts", "grep -c testbox /etc/hosts", "1"},
+	} {
+		if got := say(t, c, tt.command); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	for _, controller := range []string{"cpu", "cpuset", "io", "memory", "hugetlb", "pids", "rdma", "misc"} {
+		if got := say(t, c, "cat /sys/fs/cgroup/cgroup.subtree_control"); !strings.Contains(" "+got+" ", " "+controller+" ") {
+			t.Errorf("controller %s is not delegated: %s", controller, got)
+		}
+	}
+	c.Close()
+	stopCleanly(t, r)
+}
+
+// TestPivotRoot does what a container runtime does, on every kind of root.
+func TestPivotRoot(t *testing.T) {
+	t.Parallel()
+	image, _ := testImage(t)
+	_, c := enter(t, qemu.Boot(qemu.CDROM, image.Path))
+	const script = `sudo unshare -m sh -ec '
+		mount --make-rprivate /
+		mkdir -p /tmp/new; mount -t tmpfs none /tmp/new; mkdir -p /tmp/new/old /tmp/new/bin
+		cp /bin/busybox /tmp/new/bin/; cd /tmp/new
+		pivot_root . old
+		exec /bin/busybox chroot . /bin/busybox ls /'`
+	if got := say(t, c, script); !strings.Contains(got, "old") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestWrongKeyIsRefused asks with a key that the image does not know.
+func TestWrongKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	image, _ := testImage(t)
+	r := boot(t, image.Path, qemu.Boot(qemu.CDROM, image.Path), qemu.Memory(64))
+	stranger, _, err := sshclient.Identity(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := login(t, r, stranger)
+	if err == nil {
+		c.Close()
+		t.Fatal("a key that the image does not know was let in")
+	}
+	if fault.Code(err) != int(fault.Missing) {
+		t.Errorf("exit code %d for %v", fault.Code(err), err)
+	}
+}
+
+// stopCleanly presses the power button and wants the machine to go by itself.
+func stopCleanly(t *testing.T, r *qemu.Running) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ending, err := r.Stop(ctx, qemu.Patience{PowerOff: 50 * time.Second, Quit: time.Second, Term: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ending != qemu.PoweredOff {
+		t.Errorf("the machine did not listen to its power button: %s", ending)
+	}
+}

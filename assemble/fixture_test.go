@@ -1,0 +1,82 @@
+package assemble_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"floe/assemble"
+	"floe/internal/arch"
+	"floe/internal/report"
+	"floe/internal/sshclient"
+	"floe/internal/store"
+	"floe/qemu"
+	"floe/qemu/qemutest"
+)
+
+// fixture is what the tests of this package share: the person's store, since
+// a kernel takes a quarter of an hour, and one image in a temporary folder.
+type fixture struct {
+	builder *assemble.Builder
+	image   *assemble.Image
+	key     ssh.Signer
+	line    string // of the key, for authorized_keys
+	err     error
+}
+
+var folder string // for what the tests share; removed by TestMain
+
+func TestMain(m *testing.M) {
+	var err error
+	if folder, err = os.MkdirTemp("", "floe-assemble-*"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+var shared = sync.OnceValue(func() (f fixture) {
+	var dir string
+	if dir, f.err = store.DefaultDir(); f.err != nil {
+		return f
+	}
+	var s *store.Store
+	if s, f.err = store.Open(dir); f.err != nil {
+		return f
+	}
+	if f.key, f.line, f.err = sshclient.Identity(filepath.Join(folder, "key")); f.err != nil {
+		return f
+	}
+	f.builder = assemble.New(assemble.Options{Store: s, Report: report.Func(tell)})
+	f.image, f.err = f.builder.Image(context.Background(), f.spec(filepath.Join(folder, "floe.iso")))
+	return f
+})
+
+// spec is the image that the tests boot.
+func (f fixture) spec(output string) assemble.Spec {
+	return assemble.Spec{Arch: arch.AMD64, Hostname: "testbox", AuthorizedKeys: []string{f.line}, Output: output}
+}
+
+// tell shows what takes long, for whoever watches the tests.
+func tell(e report.Event) {
+	if e.Kind == report.Started || e.Kind == report.Failed {
+		os.Stderr.WriteString(e.Stage + ": " + e.Text + "\n")
+	}
+}
+
+// testImage gives the shared image and the key that enters it.
+func testImage(t testing.TB) (*assemble.Image, ssh.Signer) {
+	t.Helper()
+	f := shared()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	return f.image, f.key
+}
+
+func testQEMU(t testing.TB) qemu.Program { return qemutest.Program(t, arch.AMD64) }

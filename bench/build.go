@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"floe/assemble"
+	"floe/internal/arch"
+	"floe/internal/sshclient"
+	"floe/internal/store"
+)
+
+// cost is what a process and its children took.
+type cost struct{ wall, cpu time.Duration }
+
+// compile makes the program that is measured.
+func (b *bench) compile(ctx context.Context) error {
+	b.floe = filepath.Join(b.dir, "floe")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", b.floe, ".")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	return cmd.Run()
+}
+
+// build runs floe build and gives how long it took.
+func (b *bench) build(ctx context.Context, args ...string) (time.Duration, error) {
+	cmd := exec.CommandContext(ctx, b.floe, append([]string{"build", "--progress", "plain"}, args...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("floe build: %w\n%s", err, said.String())
+	}
+	return time.Since(start), nil
+}
+
+// cold builds in an empty store that has only the downloads, so that the
+// network is not measured: first all but the kernel, then the kernel.
+func (b *bench) cold(ctx context.Context) error {
+	known, err := store.DefaultDir()
+	if err != nil {
+		return err
+	}
+	if _, err := b.build(ctx, "-o", b.image); err != nil { // downloads what is missing
+		return err
+	}
+	fresh := filepath.Join(b.dir, "store")
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(filepath.Join(known, "downloads"), filepath.Join(fresh, "downloads")); err != nil {
+		return err
+	}
+	s, err := store.Open(fresh)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	builder := assemble.New(assemble.Options{Store: s})
+	c, err := measure(func() error {
+		if _, err := builder.Initrd(ctx, arch.AMD64); err != nil {
+			return err
+		}
+		_, err := builder.Boot(ctx, arch.AMD64)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.add("cold build, all but the kernel", "at most 90 s", "s", c.wall.Seconds())
+	if c, err = measure(func() error { _, err := builder.Kernel(ctx, arch.AMD64); return err }); err != nil {
+		return err
+	}
+	b.add("cold build, the kernel, processor", "at most 1200 s", "s", c.cpu.Seconds())
+	b.add("cold build, the kernel", "", "s", c.wall.Seconds())
+	return nil
+}
+
+// measure says what a function took, this process and its children.
+func measure(f func() error) (cost, error) {
+	start, before := time.Now(), processor()
+	err := f()
+	return cost{time.Since(start), processor() - before}, err
+}
+
+// processor is the time that this process and its ended children have had.
+func processor() (d time.Duration) {
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(who, &u); err == nil {
+			d += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		}
+	}
+	return d
+}
+
+// again builds the same plan, and the same with another key.
+func (b *bench) again(ctx context.Context) error {
+	if _, err := b.build(ctx, "-o", b.image); err != nil {
+		return err
+	}
+	var same, other []float64
+	for i := range b.runs {
+		took, err := b.build(ctx, "-o", b.image)
+		if err != nil {
+			return err
+		}
+		same = append(same, took.Seconds())
+		_, key, err := sshclient.Identity(filepath.Join(b.dir, "key"+strconv.Itoa(i)))
+		if err != nil {
+			return err
+		}
+		if took, err = b.build(ctx, "-o", filepath.Join(b.dir, "other.iso"), "--ssh-key", key); err != nil {
+			return err
+		}
+		other = append(other, took.Seconds())
+	}
+	b.add("same plan again", "under 1 s", "s", same...)
+	b.add("another ssh key", "under 2 s", "s", other...)
+	return nil
+}
+
+// sizes adds up the image.
+func (b *bench) sizes(context.Context) error {
+	info, err := os.Stat(b.image)
+	if err != nil {
+		return err
+	}
+	b.add("amd64 ISO", "at most 10000000 bytes", "bytes", float64(info.Size()))
+	return nil
+}

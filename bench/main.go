@@ -1,0 +1,98 @@
+// Command bench measures what Floe promises and prints each figure beside its
+// promise: sizes, memory, times of builds and boots. It is no test: it judges
+// nothing and takes minutes.
+//
+//	go run ./bench            sizes, repeated builds, boots
+//	go run ./bench -cold      a build from an empty store as well: half an hour
+//	go run ./bench -runs 9    more runs of each boot
+//
+// Times are medians over the runs, with the least and the greatest. Processor
+// times are user and system time of the whole process with its children.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"floe/internal/fault"
+)
+
+func main() {
+	cold := flag.Bool("cold", false, "measure a build from an empty store as well")
+	runs := flag.Int("runs", 5, "runs of each boot and each repeated build")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *cold, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		if hint := fault.Hint(err); hint != "" {
+			fmt.Fprintln(os.Stderr, hint)
+		}
+		os.Exit(1)
+	}
+}
+
+// figure is a row of the result.
+type figure struct {
+	name    string
+	promise string
+	values  []float64 // of each run
+	unit    string
+}
+
+// String gives the median, and the range where there are several runs.
+func (f figure) String() string {
+	v := slices.Sorted(slices.Values(f.values))
+	format := "%.0f"
+	if f.unit == "s" {
+		format = "%.2f"
+	}
+	number := func(x float64) string { return fmt.Sprintf(format, x) }
+	text := number(v[len(v)/2]) + " " + f.unit
+	if len(v) > 1 {
+		text += fmt.Sprintf(" (%s to %s, %d runs)", number(v[0]), number(v[len(v)-1]), len(v))
+	}
+	return text
+}
+
+func run(ctx context.Context, cold bool, runs int) error {
+	dir, err := os.MkdirTemp("", "floe-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir, runs: runs, image: filepath.Join(dir, "floe.iso")}
+	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots}
+	if cold {
+		steps = slices.Insert(steps, 1, b.cold)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "figure\tmeasured\tpromised")
+	for _, f := range b.figures {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.name, f, f.promise)
+	}
+	return w.Flush()
+}
+
+// bench collects figures.
+type bench struct {
+	dir, image, floe string
+	runs             int
+	figures          []figure
+}
+
+func (b *bench) add(name, promise, unit string, values ...float64) {
+	b.figures = append(b.figures, figure{name, promise, values, unit})
+	fmt.Fprintf(os.Stderr, "%s: %s\n", name, b.figures[len(b.figures)-1])
+}
