@@ -18,6 +18,7 @@ const DefaultEscape = 0x1d
 type Attach struct {
 	// In is what is typed. Its bytes go to the guest as they are, Ctrl-C
 	// too, so a terminal must be in raw mode. Its end detaches nothing.
+	// nil only looks on, as any number of floes can.
 	In io.Reader
 
 	// Out is where the console goes.
@@ -37,41 +38,26 @@ type Attach struct {
 // It returns without waiting for a Read of In that is under way: In should be
 // such that this Read can be cancelled, or the next thing typed is lost to it.
 func (r *Running) Attach(ctx context.Context, a Attach) (left bool, err error) {
-	if a.Escape == 0 {
-		a.Escape = DefaultEscape
-	}
-	keyboard := flock.New(r.files.Keyboard, flock.SetPermissions(0o600))
-	if ok, err := keyboard.TryLock(); err != nil || !ok {
-		if err == nil {
-			err = errors.New("another floe has it")
-		}
-		return false, fault.New(fault.Usage, "take the console of machine", r.Name(), err, "leave it there first")
-	}
-	defer keyboard.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", r.files.Console)
-	if err != nil {
-		return false, fault.New(fault.Build, "take the console of machine", r.Name(), err, "")
+	escaped := make(chan struct{})
+	if a.In != nil {
+		leave, err := r.takeKeyboard(ctx, a, escaped)
+		if err != nil {
+			return false, err
+		}
+		defer leave()
 	}
-	defer conn.Close()
 	shown, err := r.console.Follow(ctx, a.Offset)
 	if err != nil {
 		return false, err
 	}
 	defer shown.Close()
-
-	// What the socket says is in the console's file too. It must be read
-	// nevertheless, or the guest would stand still.
-	go io.Copy(io.Discard, conn)
 	out := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(a.Out, shown)
 		out <- err
 	}()
-	escaped := make(chan struct{})
-	go typed(conn, a.In, a.Escape, escaped)
-
 	select {
 	case <-escaped:
 		cancel()
@@ -80,6 +66,38 @@ func (r *Running) Attach(ctx context.Context, a Attach) (left bool, err error) {
 	case err = <-out:
 		return false, err
 	}
+}
+
+// takeKeyboard hands what is typed to the guest, as the only floe that does,
+// until leave is called.
+func (r *Running) takeKeyboard(ctx context.Context, a Attach, escaped chan<- struct{}) (leave func(), err error) {
+	fail := func(class fault.Class, err error, hint string) (func(), error) {
+		return nil, fault.New(class, "take the console of machine", r.Name(), err, hint)
+	}
+	keyboard := flock.New(r.files.Keyboard, flock.SetPermissions(0o600))
+	ok, err := keyboard.TryLock()
+	if err != nil {
+		return fail(fault.Missing, err, "")
+	}
+	if !ok {
+		return fail(fault.Usage, errors.New("another floe has it"), "leave it there first")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", r.files.Console)
+	if err != nil {
+		keyboard.Unlock()
+		return fail(fault.Build, err, "")
+	}
+	if a.Escape == 0 {
+		a.Escape = DefaultEscape
+	}
+	// What the socket says is in the console's file too. It must be read
+	// nevertheless, or the guest would stand still.
+	go io.Copy(io.Discard, conn)
+	go typed(conn, a.In, a.Escape, escaped)
+	return func() {
+		conn.Close()
+		keyboard.Unlock()
+	}, nil
 }
 
 // typed hands on what is typed until the escape key, and closes escaped then.

@@ -214,7 +214,7 @@ func TestAttach(t *testing.T) {
 	done := make(chan error, 1)
 	var text strings.Builder
 	go func() {
-		escaped, err := r.Attach(ctx, qemu.Attach{In: strings.NewReader(""), Out: &text})
+		escaped, err := r.Attach(ctx, qemu.Attach{Out: &text})
 		if escaped {
 			err = errors.New("nobody pressed the escape key")
 		}

@@ -109,6 +109,20 @@ func (s *scribe) follow(r io.Reader, now func() time.Time) {
 	}
 }
 
+// signs reads what only shows that the machine is alive, to its end.
+func (s *scribe) signs(r io.Reader, now func() time.Time) {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			s.reach(PowerOn, now(), "")
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 // line takes one line of the console. What the guest tells comes first, so
 // that whoever waits for a stage finds it.
 func (s *scribe) line(text string, at time.Time) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -244,19 +245,26 @@ func (r *Running) cleanUp() {
 	}
 }
 
-// follow begins to read the console.
+// follow begins to read the console, and the firmware's own log for the first
+// sign of life.
 func (r *Running) follow() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	in, err := r.console.Follow(ctx, 0)
-	if err != nil {
-		cancel()
-		return err
-	}
 	r.closing = cancel
-	go func() {
-		defer in.Close()
-		r.scribe.follow(in, time.Now)
-	}()
+	firmware := &Console{path: r.files.FirmwareLog, ended: r.ended}
+	for _, c := range []struct {
+		*Console
+		read func(io.Reader, func() time.Time)
+	}{{r.console, r.scribe.follow}, {firmware, r.scribe.signs}} {
+		in, err := c.Follow(ctx, 0)
+		if err != nil {
+			cancel()
+			return err
+		}
+		go func() {
+			defer in.Close()
+			c.read(in, time.Now)
+		}()
+	}
 	return nil
 }
 

@@ -26,7 +26,7 @@ func DefaultPatience() Patience {
 
 // pressAgain is the time between presses of the power button: the guest may
 // not have listened yet when it was pressed first.
-const pressAgain = 3 * time.Second
+const pressAgain = time.Second
 
 // Stop ends the machine: by its power button, and if that brings nothing in
 // time, by QMP's quit, SIGTERM and SIGKILL in turn. It says which of them it

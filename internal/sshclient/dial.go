@@ -67,7 +67,7 @@ var (
 // longer once there was one, since a key exchange is slow under emulation.
 const (
 	firstPause, lastPause   = 50 * time.Millisecond, 500 * time.Millisecond
-	firstHello, lastHello   = 500 * time.Millisecond, 8 * time.Second
+	firstHello, lastHello   = 300 * time.Millisecond, 8 * time.Second
 	handshakeLimit          = 60 * time.Second
 	growthNumer, growthDeno = 5, 4
 )
