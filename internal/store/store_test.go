@@ -20,7 +20,7 @@ import (
 // The environment tells this test program that it is a child that builds.
 const (
 	envStore = "STORE_TEST_DIR"
-	envWhat  = "STORE_TEST_WHAT" // "build", or where to stop for good: "half", "built"
+	envWhat  = "STORE_TEST_WHAT" // "build", "remove", or where to stop for good: "half", "built"
 	envLog   = "STORE_TEST_LOG"  // a line is added for each build
 )
 
@@ -38,8 +38,11 @@ func TestMain(m *testing.M) {
 // testKey is the key that children build.
 func testKey() *Key { return NewKey("test/thing", "1").String("input", "x") }
 
-// child builds testKey.
+// child builds testKey, or only makes a thing in dir and removes it.
 func child(dir, what string) error {
+	if what == "remove" {
+		return errors.Join(thing(dir, ""), removeTree(dir))
+	}
 	s, err := Open(dir)
 	if err != nil {
 		return err
@@ -346,6 +349,9 @@ func TestDamaged(t *testing.T) {
 		"of a later floe": func(e string) error {
 			return replace(filepath.Join(e, entryFile), `"format": 1`, `"format": 2`)
 		},
+		"short key": func(e string) error {
+			return replace(filepath.Join(e, entryFile), testKey().Hex(), "ab")
+		},
 		"another key": func(e string) error {
 			hex := testKey().Hex()
 			return replace(filepath.Join(e, entryFile), hex, hex[:62]+"zz")
@@ -377,6 +383,33 @@ func replace(path, old, new string) error {
 		return fmt.Errorf("no %q in %s", old, text)
 	}
 	return os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, new)), 0o644)
+}
+
+// A person who is not root gets rid of folders that are closed to writing.
+func TestRemoveTree(t *testing.T) {
+	base, err := os.MkdirTemp("", "floe-store-test-") // not below a folder that is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = removeTree(base) })
+	dir := filepath.Join(base, "dir")
+	if err := errors.Join(os.Mkdir(dir, 0o777), os.Chmod(base, 0o777), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(dir, "remove", "")
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := cmd.Output(); err != nil {
+		t.Error(err, string(out))
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Error("it is still there", err)
+	}
 }
 
 func TestOpen(t *testing.T) {
