@@ -23,7 +23,11 @@ import (
 func Decompress(name string, r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 256<<10)
 	fail := func(err error) (io.ReadCloser, error) { return nil, fmt.Errorf("%s: %w", path.Base(name), err) }
-	switch path.Ext(name) {
+	ext := path.Ext(name)
+	if _, err := buffered.Peek(1); err == io.EOF && ext == ".zst" {
+		return fail(io.ErrUnexpectedEOF) // nothing at all passes for an empty zstd stream
+	}
+	switch ext {
 	case ".xz":
 		x, err := xz.NewReader(buffered, 0)
 		if err != nil {

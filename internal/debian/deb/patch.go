@@ -314,8 +314,9 @@ func applyHunks(lines []string, hunks []hunk) ([]string, error) {
 		}
 		moved = at - want
 		out = append(out, lines[done:at]...)
-		out = append(out, h.new...)
-		done = at + len(h.old)
+		// The context at the end stays in hand: the next hunk may start in it.
+		out = append(out, h.new[:len(h.new)-h.after]...)
+		done = at + len(h.old) - h.after
 	}
 	return append(out, lines[done:]...), nil
 }
@@ -340,6 +341,7 @@ func (h hunk) find(lines []string, done, want int) int {
 		}
 		return -1
 	}
+	want = max(done, min(want, last))
 	for off := 0; off <= len(lines); off++ {
 		if fits(want + off) {
 			return want + off
