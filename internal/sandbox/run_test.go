@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"floe/internal/fault"
 )
 
@@ -55,6 +57,8 @@ func currentMode(t *testing.T) mode {
 
 func TestRunEnvironment(t *testing.T) {
 	t.Setenv("FLOE_TEST_LEAK", "1")
+	old := unix.Umask(0o027) // must not matter
+	defer unix.Umask(old)
 	both(t, func(t *testing.T, run Runner) {
 		work := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(work, "a/b"), 0o755); err != nil {

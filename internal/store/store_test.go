@@ -374,6 +374,21 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// A folder that was given another name is no entry.
+func TestRenamed(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, err := s.Do(t.Context(), testKey(), func(_ context.Context, tree string) error { return thing(tree, "") }); err != nil {
+		t.Fatal(err)
+	}
+	name := testKey().name()
+	if err := os.Rename(s.path(outDir, name), s.path(outDir, "x"+name)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Entries(); err != nil || len(list) > 0 {
+		t.Error(list, err)
+	}
+}
+
 func replace(path, old, new string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
