@@ -24,7 +24,7 @@ var hardenedLink = []string{"-static-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z
 
 // compiles says whether a line of output tells that a C file is compiled.
 func compiles(line string) bool {
-	return strings.Contains(line, "-gcc ") && strings.Contains(line, " -c ")
+	return strings.HasPrefix(line, "  CC ") || strings.Contains(line, "-gcc ") && strings.Contains(line, " -c ")
 }
 
 // busybox builds busybox.
@@ -39,7 +39,9 @@ func (b *builder) busybox(ctx context.Context, jobs int) error {
 	}
 	run := func(stdin string, args ...string) error {
 		return b.run(ctx, "busybox", sandbox.Command{
-			Args: append([]string{"make", "V=1", "KCONFIG_NOTIMESTAMP=1", "CC=" + b.cc(), "HOSTCC=gcc", "SKIP_STRIP=y",
+			// "quiet" would be guessed wrongly: the makefile takes any "s" in a
+			// variable given here for "make -s", and says nothing.
+			Args: append([]string{"make", "quiet=quiet_", "KCONFIG_NOTIMESTAMP=1", "CC=" + b.cc(), "HOSTCC=gcc", "SKIP_STRIP=y",
 				// What Debian's syslogd does with socket addresses is right with glibc's transparent union only.
 				"CONFIG_EXTRA_CFLAGS=-idirafter ../" + headersDir + " -Wno-error=incompatible-pointer-types",
 				"CONFIG_EXTRA_LDFLAGS=-Wl,--build-id=none"}, args...),
