@@ -198,7 +198,11 @@ func (a *Archive) packages(ctx context.Context, v *view, ar arch.Arch) (*package
 	if err != nil {
 		return nil, err
 	}
-	x := &packageIndex{byName: map[string][]rowRef{}, provides: map[string][]rowRef{}}
+	rows := 0
+	for _, t := range tables {
+		rows += len(t.rows)
+	}
+	x := &packageIndex{byName: make(map[string][]rowRef, rows), provides: make(map[string][]rowRef, rows/4)}
 	for _, t := range tables {
 		for _, row := range t.rows {
 			name, _, _ := strings.Cut(row, "\t")

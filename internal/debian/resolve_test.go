@@ -66,6 +66,7 @@ func TestClosure(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			a := world(t, c.world...)
 			s, err := a.Resolve(context.Background(), arch.AMD64, strings.Fields(c.ask), c.opts...)
 			if err != nil {

@@ -78,12 +78,19 @@ func NewReader(r io.Reader) *Reader {
 // with "#" are comments. An error names the line.
 func (r *Reader) Next() (Paragraph, error) {
 	var p Paragraph
+	var value []byte // of the last field, while it goes on
+	end := func() {
+		if len(p) > 0 {
+			p[len(p)-1].Value = string(value)
+		}
+	}
 	for r.lines.Scan() {
 		r.line++
 		line := bytes.TrimRight(r.lines.Bytes(), " \t\r")
 		switch {
 		case len(line) == 0:
 			if len(p) > 0 {
+				end()
 				return p, nil
 			}
 		case line[0] == '#':
@@ -91,11 +98,10 @@ func (r *Reader) Next() (Paragraph, error) {
 			if len(p) == 0 {
 				return nil, fmt.Errorf("line %d continues no field", r.line)
 			}
-			rest := string(line[1:])
-			if rest == "." {
-				rest = ""
+			value = append(value, '\n')
+			if rest := line[1:]; string(rest) != "." {
+				value = append(value, rest...)
 			}
-			p[len(p)-1].Value += "\n" + rest
 		default:
 			f, err := parseField(string(line))
 			if err != nil {
@@ -104,13 +110,15 @@ func (r *Reader) Next() (Paragraph, error) {
 			if p.Has(f.Name) {
 				return nil, fmt.Errorf("line %d: field %q is there twice", r.line, f.Name)
 			}
-			p = append(p, f)
+			end()
+			p, value = append(p, f), append(value[:0], f.Value...)
 		}
 	}
 	if err := r.lines.Err(); err != nil {
 		return nil, fmt.Errorf("after line %d: %w", r.line, err)
 	}
 	if len(p) > 0 {
+		end()
 		return p, nil
 	}
 	return nil, io.EOF
