@@ -40,6 +40,13 @@ func runChroot(ctx context.Context, sp spec, c Command) (err error) {
 		return step(err, "wait for the turn in %s", sp.Root)
 	}
 	defer done()
+	if err := checkWork(sp.Work); err != nil {
+		return err
+	}
+	// Only now: while another command had the turn, Work may have been a link.
+	if sp.Work, err = filepath.EvalSymlinks(sp.Work); err != nil {
+		return step(err, "find the folder %s", sp.Work)
+	}
 	if err := makeNodes(filepath.Join(sp.Root, "dev")); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func (Host) Run(ctx context.Context, c Command) error {
 	if err != nil {
 		return err
 	}
+	if err := checkWork(work); err != nil {
+		return err
+	}
 	sp := spec{
 		Mode: modeHost, Dir: filepath.Join(work, sub),
 		Args: c.Args, Env: environ(os.Getenv("PATH"), c.Env),
@@ -34,7 +37,7 @@ func (Host) Run(ctx context.Context, c Command) error {
 	err = run(ctx, sp, c)
 	var setup *setupError
 	if errors.As(err, &setup) && setup.Step == stepFind {
-		return fault.New(fault.Missing, "run", c.Args[0], errors.New(setup.Text), "install it, or use floe's own toolchain")
+		return fault.New(fault.Missing, "run", c.Args[0], errors.New(setup.Text), "install it, or use floe's own toolchain: --toolchain sandbox")
 	}
 	return err
 }
@@ -68,5 +71,5 @@ func CheckHost(tools []Tool) error {
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
 	return fault.New(fault.Missing, "find the host's tools", "", errors.New("not on PATH: "+strings.Join(missing, ", ")),
-		"on Debian: apt install "+strings.Join(packages, " ")+"; or use floe's own toolchain")
+		"on Debian: apt install "+strings.Join(packages, " ")+"; or use floe's own: --toolchain sandbox")
 }

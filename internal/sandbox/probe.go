@@ -112,7 +112,7 @@ var switches = []struct {
 	{
 		func(e *setupError) bool { return e.Errno == syscall.EACCES && strings.HasPrefix(e.Step, "bind ") },
 		"a folder on the way is closed to this user",
-		"put the store where this user may go: " + "FLOE_STORE",
+		"put the store where this user may go: set FLOE_STORE to that folder",
 	},
 }
 

@@ -98,7 +98,22 @@ func start(ctx context.Context, sp spec, c Command) error {
 	if sp.Mode == modeChroot {
 		return runChroot(ctx, sp, c)
 	}
+	if err := checkWork(sp.Work); err != nil {
+		return err
+	}
 	return run(ctx, sp, c)
+}
+
+// checkWork says whether the folder to work in is there.
+func checkWork(work string) error {
+	info, err := os.Stat(work)
+	if err == nil && !info.IsDir() {
+		err = errors.New("not a folder")
+	}
+	if err != nil {
+		return fault.New(fault.Missing, "work in", work, err, "")
+	}
+	return nil
 }
 
 // spec checks c and gives what the inner process has to know, but the mode.
@@ -129,8 +144,9 @@ func (r *Root) spec(c Command) (spec, error) {
 	}, nil
 }
 
-// folders checks the command and gives Work as an absolute path without
-// links, and Sub as a clean one.
+// folders checks the command and gives Work as an absolute path, and Sub as a
+// clean one. Whether Work is there is checked when it is needed: in a plain
+// chroot it comes and goes.
 func (c Command) folders() (work, sub string, err error) {
 	if len(c.Args) == 0 || c.Args[0] == "" {
 		return "", "", errors.New("sandbox: a command without a name")
@@ -141,12 +157,8 @@ func (c Command) folders() (work, sub string, err error) {
 	if sub = filepath.Clean(c.Sub); !filepath.IsLocal(sub) {
 		return "", "", fmt.Errorf("sandbox: %s is not below the folder to work in", c.Sub)
 	}
-	work, err = filepath.EvalSymlinks(c.Work)
-	if err == nil {
-		work, err = filepath.Abs(work)
-	}
-	if err != nil {
-		return "", "", fault.New(fault.Missing, "find the folder to work in", c.Work, err, "")
+	if work, err = filepath.Abs(c.Work); err != nil {
+		return "", "", fault.New(fault.Missing, "work in", c.Work, err, "")
 	}
 	return work, sub, nil
 }

@@ -370,7 +370,7 @@ func TestCheckHost(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), want) || fault.Code(err) != int(fault.Missing) {
 		t.Errorf("got %v", err)
 	}
-	if hint := fault.Hint(err); !strings.Contains(hint, "apt install binutils gcc no-such-bc;") {
+	if hint := fault.Hint(err); !strings.Contains(hint, "apt install binutils gcc no-such-bc; or use floe") {
 		t.Errorf("hint %q", hint)
 	}
 }
