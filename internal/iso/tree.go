@@ -1,6 +1,7 @@
 package iso
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,13 +95,13 @@ func (c *canvas) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// zero says whether p is all zeros. go-diskfs writes blocks.
 func zero(p []byte) bool {
-	for _, b := range p {
-		if b != 0 {
-			return false
-		}
+	var blank [BlockSize]byte
+	for len(p) > len(blank) && bytes.Equal(p[:len(blank)], blank[:]) {
+		p = p[len(blank):]
 	}
-	return true
+	return len(p) <= len(blank) && bytes.Equal(p, blank[:len(p)])
 }
 
 func (c *canvas) Read(p []byte) (int, error)                   { return c.f.Read(p) }
