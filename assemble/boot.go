@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/internal/grub"
 	"floe/internal/iso"
 	"floe/internal/report"
+	"floe/internal/sandbox"
 	"floe/internal/store"
 )
 
@@ -30,34 +32,47 @@ func (b *Builder) Boot(ctx context.Context, a arch.Arch) (store.Entry, error) {
 	}
 	key := store.NewKey("boot/"+string(a), bootVersion).String("tools", tools).String("find", assets.GRUBFind)
 	return b.stage(ctx, "boot/"+string(a), "Make the boot loader", key,
-		func(ctx context.Context, dir string, _ *report.Stage) error {
-			work, remove, err := scratch(dir)
-			if err != nil {
-				return err
-			}
-			files := map[string][]byte{}
-			if a == arch.AMD64 {
-				bios, err := grub.CoreBIOS(ctx, run, work)
-				if err != nil {
-					return err
-				}
-				files[biosCore], files[biosMBR] = bios.Core, bios.MBR
-			}
-			efi, err := grub.CoreEFI(ctx, run, work, a)
-			if err != nil {
-				return err
-			}
-			files[efiCore] = efi.Core
-			for _, m := range efi.Modules {
-				files[filepath.Join(efiModules, m.Path)] = m.Data
-			}
-			for name, content := range files {
-				if err := writeFile(filepath.Join(dir, name), content); err != nil {
-					return err
-				}
-			}
-			return remove()
+		func(ctx context.Context, dir string, _ *report.Stage) (string, error) {
+			return "GRUB for " + strings.Join(platforms(a), " and "), makeBoot(ctx, run, a, dir)
 		})
+}
+
+// platforms are what an image for a boots on.
+func platforms(a arch.Arch) []string {
+	if a == arch.AMD64 {
+		return []string{"BIOS", "UEFI"}
+	}
+	return []string{"UEFI"}
+}
+
+// makeBoot makes GRUB's images in dir.
+func makeBoot(ctx context.Context, run sandbox.Runner, a arch.Arch, dir string) error {
+	work, remove, err := scratch(dir)
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{}
+	if a == arch.AMD64 {
+		bios, err := grub.CoreBIOS(ctx, run, work)
+		if err != nil {
+			return err
+		}
+		files[biosCore], files[biosMBR] = bios.Core, bios.MBR
+	}
+	efi, err := grub.CoreEFI(ctx, run, work, a)
+	if err != nil {
+		return err
+	}
+	files[efiCore] = efi.Core
+	for _, m := range efi.Modules {
+		files[filepath.Join(efiModules, m.Path)] = m.Data
+	}
+	for name, content := range files {
+		if err := writeFile(filepath.Join(dir, name), content); err != nil {
+			return err
+		}
+	}
+	return remove()
 }
 
 // writeFile writes a file and the folders above it.

@@ -85,12 +85,14 @@ func (b *Builder) Archive(ctx context.Context) (*debian.Archive, error) {
 }
 
 // stage gives the entry for key, building it where it is not in the store, and
-// tells its story.
+// tells its story. What build makes it says in a few words.
 func (b *Builder) stage(ctx context.Context, id, title string, key *store.Key,
-	build func(ctx context.Context, dir string, stage *report.Stage) error) (store.Entry, error) {
+	build func(ctx context.Context, dir string, stage *report.Stage) (made string, err error)) (store.Entry, error) {
 	stage := report.Start(b.opt.Report, id, title)
-	entry, err := b.opt.Store.Do(ctx, key, func(ctx context.Context, dir string) error {
-		return build(ctx, dir, stage)
+	var made string
+	entry, err := b.opt.Store.Do(ctx, key, func(ctx context.Context, dir string) (err error) {
+		made, err = build(ctx, dir, stage)
+		return err
 	})
 	switch {
 	case err != nil:
@@ -98,7 +100,7 @@ func (b *Builder) stage(ctx context.Context, id, title string, key *store.Key,
 	case entry.Cached:
 		stage.Cached("kept")
 	default:
-		stage.Done("")
+		stage.Done(made)
 	}
 	return entry, nil
 }

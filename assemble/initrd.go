@@ -12,6 +12,7 @@ import (
 	"floe/internal/fault"
 	"floe/internal/initramfs"
 	"floe/internal/report"
+	"floe/internal/sandbox"
 	"floe/internal/store"
 	"floe/internal/userland"
 )
@@ -39,28 +40,34 @@ func (b *Builder) Initrd(ctx context.Context, a arch.Arch) (store.Entry, error) 
 		String("userland", programs.Key).String("tools", tools).String("compression", string(coreCompression)).
 		String("rootfs", assets.RootfsDigest()).String("release", osRelease()).String("time", assets.Date().String())
 	return b.stage(ctx, "initrd/"+string(a), "Make the initrd", key,
-		func(ctx context.Context, dir string, _ *report.Stage) error {
-			archive, err := coreArchive(programs.Path)
-			if err != nil {
-				return err
-			}
-			data, err := archive.Bytes()
-			if err != nil {
-				return fault.New(fault.Build, "make the initrd", "", err, "")
-			}
-			work, remove, err := scratch(dir)
-			if err != nil {
-				return err
-			}
-			packed, err := initramfs.Compress(ctx, run, work, coreCompression, data)
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(filepath.Join(dir, initrdFile), packed, 0o644); err != nil {
-				return err
-			}
-			return remove()
+		func(ctx context.Context, dir string, _ *report.Stage) (string, error) {
+			size, err := packInitrd(ctx, run, programs.Path, dir)
+			return fmt.Sprintf("%d bytes", size), err
 		})
+}
+
+// packInitrd writes the compressed archive into dir and gives its size.
+func packInitrd(ctx context.Context, run sandbox.Runner, programs, dir string) (int, error) {
+	archive, err := coreArchive(programs)
+	if err != nil {
+		return 0, err
+	}
+	data, err := archive.Bytes()
+	if err != nil {
+		return 0, fault.New(fault.Build, "make the initrd", "", err, "")
+	}
+	work, remove, err := scratch(dir)
+	if err != nil {
+		return 0, err
+	}
+	packed, err := initramfs.Compress(ctx, run, work, coreCompression, data)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, initrdFile), packed, 0o644); err != nil {
+		return 0, err
+	}
+	return len(packed), remove()
 }
 
 // coreArchive lays out the booted system's root: floe's own files and the

@@ -9,6 +9,7 @@ import (
 	"floe/internal/debian"
 	"floe/internal/fault"
 	"floe/internal/report"
+	"floe/internal/sandbox"
 	"floe/internal/store"
 	"floe/kernel"
 )
@@ -42,28 +43,36 @@ func (b *Builder) Kernel(ctx context.Context, a arch.Arch) (store.Entry, error) 
 			key.String(p.Name, p.Value)
 		}
 		entry, err = b.stage(ctx, "kernel/"+string(a), "Build the kernel", key,
-			func(ctx context.Context, dir string, stage *report.Stage) error {
-				paths, err := b.fetch(ctx, "fetch/kernel", "Download the kernel's source", source.Files())
-				if err != nil {
-					return err
-				}
-				if len(paths) != 1 {
-					return fault.New(fault.Build, "find the kernel's source", kernelSource, fmt.Errorf("%d packages instead of one", len(paths)), "")
-				}
-				work, remove, err := scratch(dir)
-				if err != nil {
-					return err
-				}
-				err = kernel.Build(ctx, kernel.Options{
-					Arch: a, Source: paths[0], Runner: run, Work: work, Out: dir,
-					Jobs: b.opt.Jobs, Time: assets.Date(), Report: stage, LogPath: b.log("kernel-" + string(a)),
-				})
-				if err != nil {
-					return err
-				}
-				return remove()
+			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
+				return b.buildKernel(ctx, a, run, source, dir, stage)
 			})
 		return err
 	})
 	return entry, err
+}
+
+func (b *Builder) buildKernel(ctx context.Context, a arch.Arch, run sandbox.Runner, source debian.Selection, dir string, stage *report.Stage) (string, error) {
+	paths, err := b.fetch(ctx, "fetch/kernel", "Download the kernel's source", source.Files())
+	if err != nil {
+		return "", err
+	}
+	if len(paths) != 1 {
+		return "", fault.New(fault.Build, "find the kernel's source", kernelSource, fmt.Errorf("%d packages instead of one", len(paths)), "")
+	}
+	work, remove, err := scratch(dir)
+	if err != nil {
+		return "", err
+	}
+	err = kernel.Build(ctx, kernel.Options{
+		Arch: a, Source: paths[0], Runner: run, Work: work, Out: dir,
+		Jobs: b.opt.Jobs, Time: assets.Date(), Report: stage, LogPath: b.log("kernel-" + string(a)),
+	})
+	if err != nil {
+		return "", err
+	}
+	result, err := kernel.ReadResult(dir)
+	if err != nil {
+		return "", err
+	}
+	return "Linux " + result.Version, remove()
 }

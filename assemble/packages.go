@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os/exec"
 	"path/filepath"
@@ -35,8 +36,8 @@ func (b *Builder) root(ctx context.Context, name string, host arch.Arch, package
 		b.record(name, selection)
 		key := store.NewKey("root/"+name, rootVersion).String("packages", selection.Digest())
 		entry, err = b.stage(ctx, "root/"+name, "Unpack the "+name+" tools", key,
-			func(ctx context.Context, dir string, stage *report.Stage) error {
-				return b.unpack(ctx, name, selection, dir, stage)
+			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
+				return fmt.Sprintf("%d packages", len(selection.Packages)), b.unpack(ctx, name, selection, dir, stage)
 			})
 		return err
 	})

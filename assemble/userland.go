@@ -47,8 +47,8 @@ func (b *Builder) Userland(ctx context.Context, a arch.Arch) (store.Entry, error
 			key.String(name, s.Digest())
 		}
 		entry, err = b.stage(ctx, "userland/"+string(a), "Build the userland", key,
-			func(ctx context.Context, dir string, stage *report.Stage) error {
-				return b.buildUserland(ctx, a, run, sources, dir, stage)
+			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
+				return "busybox and dropbear", b.buildUserland(ctx, a, run, sources, dir, stage)
 			})
 		return err
 	})
