@@ -2,10 +2,12 @@ package iso_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +41,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	root, err := assemble.New(assemble.Options{Store: s}).Tools(t.Context(), "checks-iso",
-		"xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "grub-pc-bin")
+		"xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "genisoimage", "grub-pc-bin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +109,20 @@ func want(t *testing.T, text string, patterns ...string) {
 	}
 }
 
+// number gives the number in the line that a pattern matches.
+func number(t *testing.T, text, pattern string) int64 {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^` + pattern + `$`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("no line %q in\n%s", pattern, text)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // piece cuts part of the image out into a file of its own.
 func (b *bench) piece(name string, e iso.Extent) {
 	b.t.Helper()
@@ -137,8 +153,11 @@ func TestXorriso(t *testing.T) {
 		`El Torito img path : +1 +/boot/grub/bios.img`,
 		`El Torito img opts : +1 +boot-info-table grub2-boot-info`,
 	)
-	if m := regexp.MustCompile(`(?m)^GPT start and size : +2 +(\d+) `).FindStringSubmatch(text); m == nil {
-		t.Error("no start of partition 2")
+	// A CD's firmware must come to where a stick's comes to.
+	uefi := number(t, text, `El Torito boot img : +2 +UEFI +y +none +0x0000 +0x00 +\d+ +(\d+)`)
+	esp := number(t, text, `GPT start and size : +2 +(\d+) .*`)
+	if uefi*4 != esp || esp != b.layout.ESP.First {
+		t.Errorf("UEFI image at block %d, partition at sector %d", uefi, esp)
 	}
 }
 
@@ -174,6 +193,27 @@ func TestExtract(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPathTables has isoinfo read folders by both ways: the path table and the
+// records.
+func TestPathTables(t *testing.T) {
+	b := newBench(t)
+	b.piece("part1.iso", b.layout.Data)
+	for _, image := range []string{"floe.iso", "part1.iso"} {
+		table := regexp.MustCompile(`(?m)^ *\d+: +\d+ ([0-9a-f]+) (\S+) *$`).FindAllStringSubmatch(b.ask("isoinfo", "-p", "-i", image), -1)
+		if len(table) != 10 {
+			t.Fatalf("%s: %d folders in the path table: %q", image, len(table), table)
+		}
+		records := b.ask("isoinfo", "-l", "-i", image)
+		for _, line := range table {
+			block, err := strconv.ParseInt(line[1], 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, records, fmt.Sprintf(`d.*\[ *%d 02\] +%s *`, block, line[2]))
+		}
 	}
 }
 
