@@ -24,7 +24,9 @@ var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$
 // a person finds it in flags, environment and file.
 func (s Step) wrong(values []string, format string, args ...any) error {
 	shown := strings.Join(values, ", ")
-	if len(shown) > 60 {
+	if IsPrivate(shown) {
+		shown = "(text not shown)"
+	} else if len(shown) > 60 {
 		shown = shown[:60] + "…"
 	}
 	return fault.New(fault.Usage, s.Key, strconv.Quote(shown), fmt.Errorf(format, args...), s.Help)
@@ -39,8 +41,8 @@ func checkHostname(s string) error {
 }
 
 // checkBootCodes refuses what could not reach the kernel as it was typed: the
-// kernel splits its command line at spaces and knows double quotes only
-// (Documentation/admin-guide/kernel-parameters.rst).
+// kernel splits its command line at spaces, and GRUB puts a backslash before
+// quotation marks and backslashes, which the kernel keeps.
 func checkBootCodes(s string) error {
 	if len(s) > maxBootCodes {
 		return fmt.Errorf("%d bytes are too many; %d fit on the boot line", len(s), maxBootCodes)
@@ -50,8 +52,22 @@ func checkBootCodes(s string) error {
 			return fmt.Errorf("the character %q cannot stand on a boot line", r)
 		}
 	}
-	if strings.Count(s, `"`)%2 != 0 {
-		return errors.New(`a double quote (") is not closed`)
+	if i := strings.IndexAny(s, `'"\`); i >= 0 {
+		return fmt.Errorf("the character %c does not get through the boot loader", s[i])
+	}
+	return nil
+}
+
+// checkOutput refuses what is no file's path. Whether the file can be written
+// is not known before it is.
+func checkOutput(s string) error {
+	switch {
+	case s == "":
+		return errors.New("a path is wanted")
+	case strings.HasSuffix(s, "/"), s == ".", s == "..":
+		return errors.New("this is a folder; a file's name is wanted behind it")
+	case strings.ContainsRune(s, 0):
+		return errors.New("a path has no zero byte in it")
 	}
 	return nil
 }

@@ -1,15 +1,11 @@
 package steps
 
 import (
-	"bytes"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 
 	"floe/internal/fault"
 )
@@ -20,8 +16,6 @@ const (
 	NoKey  = "none" // no key: the console is the only way in
 )
 
-const minRSA = 2048 // bits; NIST SP 800-131A has disallowed less since 2014
-
 func setKeys(p *Plan, values []string) error {
 	keys := make([]string, 0, len(values))
 	for _, v := range values {
@@ -31,6 +25,8 @@ func setKeys(p *Plan, values []string) error {
 			return errors.New("a key is empty")
 		case v == NoKey && len(values) > 1:
 			return errors.New("'none' goes with no other key")
+		case IsPrivate(v):
+			return ErrPrivate
 		}
 		keys = append(keys, v)
 	}
@@ -75,7 +71,7 @@ func keyLines(value string, own func() (string, error)) ([]string, error) {
 		return parseKeys([]byte(line))
 	case strings.Contains(value, " ") && strings.HasPrefix(value, "ssh-"),
 		strings.HasPrefix(value, "ecdsa-sha2-"), strings.HasPrefix(value, "sk-"),
-		strings.Contains(value, "PRIVATE KEY"):
+		IsPrivate(value):
 		return parseKeys([]byte(value))
 	}
 	data, err := os.ReadFile(expandHome(value))
@@ -83,6 +79,35 @@ func keyLines(value string, own func() (string, error)) ([]string, error) {
 		return nil, err
 	}
 	return parseKeys(data)
+}
+
+// showKeys says who may log in, on one line.
+func showKeys(p *Plan) string {
+	words := make([]string, 0, len(p.SSHKeys))
+	for _, v := range p.SSHKeys {
+		words = append(words, keyWord(v))
+	}
+	if n := len(words); n > 3 {
+		words = append(words[:2], fmt.Sprintf("%d more", n-2))
+	}
+	return strings.Join(words, ", ")
+}
+
+// keyWord names one of the plan's keys in a few words.
+func keyWord(v string) string {
+	switch {
+	case v == NoKey:
+		return "nobody: console only"
+	case v == OwnKey:
+		return "floe's own key"
+	}
+	if keys, err := ReadKeys([]byte(v)); err == nil {
+		if keys[0].Comment != "" {
+			return keys[0].Comment
+		}
+		return keys[0].Fingerprint
+	}
+	return shorten(v)
 }
 
 func expandHome(path string) string {
@@ -95,64 +120,11 @@ func expandHome(path string) string {
 }
 
 func shorten(s string) string {
-	if strings.Contains(s, "PRIVATE KEY") {
+	if IsPrivate(s) {
 		return "(text not shown)"
 	}
 	if len(s) > 40 {
 		return s[:40] + "…"
 	}
 	return s
-}
-
-// parseKeys checks lines of authorized_keys(5) and gives them back without
-// comments' surroundings: type, base64 and comment.
-func parseKeys(data []byte) ([]string, error) {
-	if bytes.Contains(data, []byte("PRIVATE KEY")) {
-		return nil, errors.New("this is a private key, which must never leave its place; the public key is the file with .pub at its end")
-	}
-	var lines []string
-	for n, raw := range bytes.Split(data, []byte("\n")) {
-		raw = bytes.TrimSpace(raw)
-		if len(raw) == 0 || raw[0] == '#' {
-			continue
-		}
-		key, comment, options, _, err := ssh.ParseAuthorizedKey(raw)
-		if err != nil {
-			return nil, fmt.Errorf("line %d is not a public key", n+1)
-		}
-		if len(options) > 0 {
-			return nil, fmt.Errorf("line %d has options (%s); floe takes plain keys", n+1, strings.Join(options, ","))
-		}
-		if err := strong(key); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n+1, err)
-		}
-		line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
-		if comment != "" {
-			line += " " + comment
-		}
-		lines = append(lines, line)
-	}
-	if len(lines) == 0 {
-		return nil, errors.New("no public key is in it")
-	}
-	return lines, nil
-}
-
-// strong refuses keys that Floe's ssh server would not take.
-func strong(key ssh.PublicKey) error {
-	switch key.Type() {
-	case ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
-		ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
-		return nil
-	case ssh.KeyAlgoRSA:
-		crypto, ok := key.(ssh.CryptoPublicKey)
-		if !ok {
-			return errors.New("the RSA key cannot be read")
-		}
-		if pub, ok := crypto.CryptoPublicKey().(*rsa.PublicKey); ok && pub.N.BitLen() < minRSA {
-			return fmt.Errorf("an RSA key of %d bits is too weak; %d are the least", pub.N.BitLen(), minRSA)
-		}
-		return nil
-	}
-	return fmt.Errorf("keys of type %s are not taken; use ssh-ed25519", key.Type())
 }

@@ -9,7 +9,6 @@ package steps
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"floe/internal/arch"
@@ -35,93 +34,64 @@ type Plan struct {
 type Step struct {
 	Key     string
 	Short   string // one-letter flag, or ""
-	Title   string // what a person is asked
+	Kind    Kind   // what kind of answer is wanted
+	Title   string // what it is about, in a word or two
+	Ask     string // the question to a person, as a sentence
 	Help    string // what it means, what the values are
 	Value   string // placeholder for the value in help: "PATH"
 	Default string // what is used if nobody answers
 	Many    bool   // takes several values; a flag repeated, an array in floe.toml
-	Choices []string
+	Detail  bool   // not asked in turn: it is there to be changed in the review
+	Choices []Choice
 
-	set func(*Plan, []string) error
-	get func(*Plan) []string
+	when func(*Plan) bool   // whether it applies; nil: always
+	show func(*Plan) string // how it stands in the review; nil: its values
+	set  func(*Plan, []string) error
+	get  func(*Plan) []string
 }
 
-// All lists the steps in the order in which they are asked.
-func All() []Step {
-	return []Step{
-		{
-			Key: "arch", Title: "Architecture", Value: "ARCH", Default: string(arch.AMD64),
-			Help:    "Processor of the machine that will run Floe: amd64 (PCs, most servers).",
-			Choices: []string{string(arch.AMD64)},
-			set: func(p *Plan, v []string) (err error) {
-				p.Arch, err = arch.Parse(v[0])
-				return err
-			},
-			get: func(p *Plan) []string { return []string{string(p.Arch)} },
-		},
-		{
-			Key: "ssh-key", Title: "SSH keys", Value: "KEY", Default: "own", Many: true,
-			Help: "Who may log in: a public key's file, its text, 'own' (floe's own key, made at first use), or 'none' (console only). Repeatable.",
-			set:  setKeys,
-			get:  func(p *Plan) []string { return p.SSHKeys },
-		},
-		{
-			Key: "hostname", Title: "Host name", Value: "NAME", Default: "floe",
-			Help: "Name of the machine: letters, digits and dashes, 63 at most.",
-			set:  text(checkHostname, func(p *Plan) *string { return &p.Hostname }),
-			get:  func(p *Plan) []string { return []string{p.Hostname} },
-		},
-		{
-			Key: "boot-codes", Title: "Boot codes", Value: "CODES",
-			Help: "Words added to the boot line, such as 'noembed host=box'.",
-			set:  text(checkBootCodes, func(p *Plan) *string { return &p.BootCodes }),
-			get:  func(p *Plan) []string { return []string{p.BootCodes} },
-		},
-		{
-			Key: "memory", Short: "m", Title: "Memory", Value: "SIZE", Default: "512",
-			Help: "Memory of the machine that tries the image out, in MiB, or with M or G behind it; 64 at least.",
-			set: func(p *Plan, v []string) (err error) {
-				p.Memory, err = parseMemory(v[0])
-				return err
-			},
-			get: func(p *Plan) []string { return []string{strconv.Itoa(p.Memory)} },
-		},
-		{
-			Key: "cpus", Title: "Processors", Value: "N", Default: "2",
-			Help: "Processors of the machine that tries the image out.",
-			set: func(p *Plan, v []string) (err error) {
-				p.CPUs, err = parseCount(v[0], 1, 255)
-				return err
-			},
-			get: func(p *Plan) []string { return []string{strconv.Itoa(p.CPUs)} },
-		},
-		{
-			Key: "firmware", Title: "Firmware", Value: "KIND", Default: "bios",
-			Help:    "Firmware of the machine that tries the image out: bios or uefi. The image itself boots on both.",
-			Choices: []string{"bios", "uefi"},
-			set:     choice(func(p *Plan) *string { return &p.Firmware }),
-			get:     func(p *Plan) []string { return []string{p.Firmware} },
-		},
-		{
-			Key: "output", Short: "o", Title: "Image", Value: "PATH", Default: "floe-ARCH.iso",
-			Help: "Where the image goes. Its SHA-256 goes beside it.",
-			set:  text(nil, func(p *Plan) *string { return &p.Output }),
-			get:  func(p *Plan) []string { return []string{p.Output} },
-		},
-		{
-			Key: "mirror", Title: "Debian mirror", Value: "URL",
-			Help: "Root of a Debian archive, such as http://mirror.example/debian. Default: this host's apt configuration, else Debian's mirrors. Everything is checked against Debian's signatures.",
-			set:  text(checkMirror, func(p *Plan) *string { return &p.Mirror }),
-			get:  func(p *Plan) []string { return []string{p.Mirror} },
-		},
-		{
-			Key: "toolchain", Title: "Toolchain", Value: "KIND", Default: "sandbox",
-			Help:    "sandbox: compilers from the signed archive in a sandbox, the same bytes everywhere. host: this machine's own tools.",
-			Choices: []string{"sandbox", "host"},
-			set:     choice(func(p *Plan) *string { return &p.Toolchain }),
-			get:     func(p *Plan) []string { return []string{p.Toolchain} },
-		},
+// Kind is a kind of question. Every kind has one screen, whatever is asked.
+type Kind string
+
+// The kinds.
+const (
+	OneOf Kind = "choice" // one of Choices
+	Keys  Kind = "keys"   // ssh keys, any number of them
+	Text  Kind = "text"   // a line of text
+	Size  Kind = "size"   // an amount of memory
+	Path  Kind = "path"   // a file that is going to be written
+	Codes Kind = "codes"  // words on the boot line
+)
+
+// Choice is one answer to a question of the kind OneOf.
+type Choice struct {
+	Value   string // in the plan
+	Title   string // for people: "64-bit PC"
+	Help    string // what it is for
+	Image   int64  // bytes that it adds to the image, measured; 0: none, or not known
+	Memory  int    // MiB that it takes in memory, measured; 0: none, or not known
+	Refused string // why it cannot be chosen here; "": it can
+}
+
+// Names gives the values of the step's choices.
+func (s Step) Names() []string {
+	names := make([]string, len(s.Choices))
+	for i, c := range s.Choices {
+		names[i] = c.Value
 	}
+	return names
+}
+
+// Applies tells whether the question makes sense with the other answers.
+func (s Step) Applies(p *Plan) bool { return s.when == nil || s.when(p) }
+
+// Show gives the plan's answer as a person reads it: in the review, on one
+// line.
+func (s Step) Show(p *Plan) string {
+	if s.show != nil {
+		return s.show(p)
+	}
+	return strings.Join(s.get(p), ", ")
 }
 
 // Env is the step's environment variable.
@@ -139,8 +109,14 @@ func (s Step) Set(p *Plan, values []string) error {
 	if !s.Many && len(values) != 1 {
 		return s.wrong(values, "one value is wanted, %d are there", len(values))
 	}
-	if len(s.Choices) > 0 && !slices.Contains(s.Choices, values[0]) {
-		return s.wrong(values, "it is one of: %s", strings.Join(s.Choices, ", "))
+	if len(s.Choices) > 0 {
+		i := slices.IndexFunc(s.Choices, func(c Choice) bool { return c.Value == values[0] })
+		switch {
+		case i < 0:
+			return s.wrong(values, "it is one of: %s", strings.Join(s.Names(), ", "))
+		case s.Choices[i].Refused != "":
+			return s.wrong(values, "%s", s.Choices[i].Refused)
+		}
 	}
 	if err := s.set(p, values); err != nil {
 		return s.wrong(values, "%w", err)

@@ -27,7 +27,7 @@ func Resolve(sources ...Source) (*Plan, Origins, error) {
 		values, origin := answer(step, sources)
 		if origin == "" {
 			origin = "default"
-			values = []string{strings.ReplaceAll(step.Default, "ARCH", string(plan.Arch))}
+			values = step.defaults(plan)
 		}
 		if err := step.Set(plan, values); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", origin, err)

@@ -72,7 +72,7 @@ func TestFirstSourceWins(t *testing.T) {
 func TestFileRoundTrip(t *testing.T) {
 	key := publicKey(t, `me@"home"`)
 	plan, _, err := Resolve(Source{"test", map[string][]string{
-		"hostname": {"box"}, "boot-codes": {`noembed host="a b"`}, "ssh-key": {"own", key},
+		"hostname": {"box"}, "boot-codes": {`noembed host=a-b`}, "ssh-key": {"own", key},
 		"memory": {"96"}, "mirror": {"http://127.0.0.1:1/debian"}, "output": {`C:\x "y".iso`},
 	}})
 	if err != nil {
@@ -116,7 +116,10 @@ func TestBadAnswers(t *testing.T) {
 		{"cpus", "0", "1 to 255"},
 		{"firmware", "openfirmware", "bios, uefi"},
 		{"boot-codes", "a\nb", "cannot stand"},
-		{"boot-codes", `host="x`, "not closed"},
+		{"boot-codes", `host="x"`, "boot loader"},
+		{"boot-codes", `host=a\b`, "boot loader"},
+		{"output", "", "wanted"},
+		{"output", "images/", "folder"},
 		{"boot-codes", strings.Repeat("x", 1025), "too many"},
 		{"mirror", "ftp://x/debian", "http://"},
 		{"mirror", "mirror.example", "http://"},

@@ -32,7 +32,7 @@ func addPlanFlags(cmd *cobra.Command, keys ...string) {
 		}
 		flags.Lookup(step.Key).DefValue = step.Default
 		if len(step.Choices) > 0 {
-			choices := step.Choices
+			choices := step.Names()
 			_ = cmd.RegisterFlagCompletionFunc(step.Key, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return choices, cobra.ShellCompDirectiveNoFileComp
 			})
