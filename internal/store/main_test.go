@@ -144,4 +144,3 @@ func files(t *testing.T, dir string) []string {
 	}
 	return names
 }
-
