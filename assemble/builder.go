@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
+
 	"floe/internal/arch"
 	"floe/internal/debian"
 	"floe/internal/report"
@@ -43,8 +45,11 @@ const (
 type Builder struct {
 	opt Options
 
+	making singleflight.Group // of roots
+
 	mu      sync.Mutex // guards what follows
 	archive *debian.Archive
+	roots   map[string]store.Entry      // made or found already
 	used    map[string]debian.Selection // by stage: what the lock file tells
 	sources []debian.SourcePackage
 }
@@ -63,7 +68,7 @@ func New(opt Options) *Builder {
 	if opt.Toolchain == "" {
 		opt.Toolchain = Sandbox
 	}
-	return &Builder{opt: opt, used: map[string]debian.Selection{}}
+	return &Builder{opt: opt, used: map[string]debian.Selection{}, roots: map[string]store.Entry{}}
 }
 
 // Archive gives the verified archive.
@@ -91,9 +96,12 @@ func (b *Builder) stage(ctx context.Context, id, title string, key *store.Key,
 	stage := report.Start(b.opt.Report, id, title)
 	var made string
 	entry, err := b.opt.Store.Do(ctx, key, func(ctx context.Context, dir string) (err error) {
+		for _, why := range b.opt.Store.Why(key) {
+			stage.Log("built because of " + why)
+		}
 		made, err = build(ctx, dir, stage)
 		return err
-	})
+	}, store.OnWait(func() { stage.Log("waiting: another floe is building the same") }))
 	switch {
 	case err != nil:
 		return entry, stage.Fail(err)

@@ -21,8 +21,29 @@ import (
 const rootVersion = "1"
 
 // root gives a root folder of the packages and all that they depend on. Name
-// stands in the store's and the stage's names.
+// stands in the store's and the stage's names. However many stages want it,
+// it is made once and told of once.
 func (b *Builder) root(ctx context.Context, name string, host arch.Arch, packages []string) (store.Entry, error) {
+	id := strings.Join(append([]string{name, string(host)}, packages...), " ")
+	b.mu.Lock()
+	entry, ok := b.roots[id]
+	b.mu.Unlock()
+	if ok {
+		return entry, nil
+	}
+	made, err, _ := b.making.Do(id, func() (any, error) {
+		entry, err := b.makeRoot(ctx, name, host, packages)
+		if err == nil {
+			b.mu.Lock()
+			b.roots[id] = entry
+			b.mu.Unlock()
+		}
+		return entry, err
+	})
+	return made.(store.Entry), err
+}
+
+func (b *Builder) makeRoot(ctx context.Context, name string, host arch.Arch, packages []string) (store.Entry, error) {
 	archive, err := b.Archive(ctx)
 	if err != nil {
 		return store.Entry{}, err
