@@ -18,8 +18,13 @@ import (
 // klauspost/compress files 12 % larger than zstd -19.
 type Compression string
 
-// The ways. Between xz and zstd lies a trade: xz is smaller by a tenth, zstd
-// unpacks several times as fast, which shows where the processor is emulated.
+// The ways. Between xz and zstd lies a trade. Measured on Floe's own userland
+// of 1.29 MB, with the instructions that the kernel spends until it is
+// unpacked, which is what counts where the processor is emulated:
+//
+//	xz     559 kB    210 million
+//	zstd   585 kB     58 million
+//	none  1288 kB     21 million
 const (
 	None Compression = "none"
 	XZ   Compression = "xz"
