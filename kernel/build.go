@@ -138,7 +138,7 @@ func (b *builder) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(b.Work, allConfig), join(b.frags), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.Work, allConfig), settings(reqs), 0o644); err != nil {
 		return err
 	}
 	if err := b.make(ctx, "KCONFIG_ALLCONFIG=../"+allConfig, "allnoconfig"); err != nil {

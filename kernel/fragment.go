@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"floe/assets"
@@ -19,15 +20,12 @@ type Request struct {
 
 	Fragment string // name of the fragment, for messages
 	Line     int    // line in the fragment, from 1
+
+	line string // as written
 }
 
-// String gives the request as the fragments write it.
-func (r Request) String() string {
-	if r.Value == "n" {
-		return "# CONFIG_" + r.Symbol + " is not set"
-	}
-	return "CONFIG_" + r.Symbol + "=" + r.Value
-}
+// String gives the request as "CONFIG_X=value", also for the value n.
+func (r Request) String() string { return "CONFIG_" + r.Symbol + "=" + r.Value }
 
 // Fragment is a part of the configuration with one purpose.
 type Fragment struct {
@@ -74,7 +72,7 @@ func ParseFragment(name string, text []byte) ([]Request, error) {
 	sc := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; sc.Scan(); n++ {
 		line := sc.Text()
-		req := Request{Fragment: name, Line: n}
+		req := Request{Fragment: name, Line: n, line: line}
 		if m := setLine.FindStringSubmatch(line); m != nil {
 			req.Symbol, req.Value = m[1], unquote(m[2])
 		} else if m := unsetLine.FindStringSubmatch(line); m != nil {
@@ -108,17 +106,17 @@ func Merge(frags []Fragment) ([]Request, error) {
 	return out, nil
 }
 
-// join concatenates the texts of the fragments: the file that is given to the
-// kernel's own configuration program.
-func join(frags []Fragment) []byte {
-	var b bytes.Buffer
-	for _, f := range frags {
-		b.Write(f.Text)
-		if n := len(f.Text); n > 0 && f.Text[n-1] != '\n' {
-			b.WriteByte('\n')
-		}
+// settings gives what is asked for as the file that the kernel's own
+// configuration program reads: one line for each request, sorted, without
+// comments. So a change of a comment, or a move from one fragment to another,
+// changes nothing.
+func settings(reqs []Request) []byte {
+	lines := make([]string, len(reqs))
+	for i, r := range reqs {
+		lines[i] = r.line + "\n"
 	}
-	return b.Bytes()
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
 }
 
 // unquote takes the quotes off a value of a string symbol. Kconfig escapes

@@ -43,7 +43,10 @@ func TestParseFragment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Request{{"A", "y", "x", 3}, {"B", "n", "x", 4}, {"C", `a "b"`, "x", 5}, {"D", "0x10", "x", 6}}
+	want := []Request{
+		{"A", "y", "x", 3, "CONFIG_A=y"}, {"B", "n", "x", 4, "# CONFIG_B is not set"},
+		{"C", `a "b"`, "x", 5, `CONFIG_C="a \"b\""`}, {"D", "0x10", "x", 6, "CONFIG_D=0x10"},
+	}
 	if len(got) != len(want) {
 		t.Fatalf("got %v", got)
 	}
@@ -61,8 +64,8 @@ func TestParseFragment(t *testing.T) {
 
 func TestMergeRefusesDoubles(t *testing.T) {
 	frags := []Fragment{
-		{Name: "one", Requests: []Request{{"A", "y", "one", 1}}},
-		{Name: "two", Requests: []Request{{"A", "n", "two", 7}}},
+		{Name: "one", Requests: []Request{{Symbol: "A", Value: "y", Fragment: "one", Line: 1}}},
+		{Name: "two", Requests: []Request{{Symbol: "A", Value: "n", Fragment: "two", Line: 7}}},
 	}
 	_, err := Merge(frags)
 	if err == nil || !strings.Contains(err.Error(), "one.config, line 1") || !strings.Contains(err.Error(), "two.config, line 7") {
@@ -185,9 +188,11 @@ func TestKSPP(t *testing.T) {
 			asked[r.Symbol] = r.Value
 		}
 		var comments strings.Builder
-		for line := range strings.Lines(string(join(frags))) {
-			if strings.HasPrefix(line, "#") && !unsetLine.MatchString(strings.TrimSpace(line)) {
-				comments.WriteString(line)
+		for _, f := range frags {
+			for line := range strings.Lines(string(f.Text)) {
+				if strings.HasPrefix(line, "#") && !unsetLine.MatchString(strings.TrimSpace(line)) {
+					comments.WriteString(line)
+				}
 			}
 		}
 		for want, list := range map[string][]string{
@@ -204,23 +209,35 @@ func TestKSPP(t *testing.T) {
 	}
 }
 
+// The key changes with every setting, and with nothing that has no influence.
 func TestKeyParts(t *testing.T) {
-	names := map[string]bool{}
+	seen := map[string]string{}
 	for _, a := range arch.All() {
 		parts, err := KeyParts(a, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range parts {
-			names[p.Name] = true
 			if p.Value == "" {
 				t.Errorf("%s: part %q is empty", a, p.Name)
 			}
+			if p.Name == "configuration" && seen[p.Value] != "" {
+				t.Errorf("%s and %s have the same configuration", a, seen[p.Value])
+			}
+			seen[p.Value] = a.String()
 		}
 	}
-	for _, want := range []string{"arch", "make", "fragment base", "fragment amd64", "fragment arm64"} {
-		if !names[want] {
-			t.Errorf("no part %q", want)
+	parse := func(text string) string {
+		reqs, err := ParseFragment("x", []byte(text))
+		if err != nil {
+			t.Fatal(err)
 		}
+		return string(settings(reqs))
+	}
+	if parse("# why\nCONFIG_B=y\n\nCONFIG_A=\"t\"\n") != parse("CONFIG_A=\"t\"\nCONFIG_B=y\n# because\n") {
+		t.Error("comments or order change the settings")
+	}
+	if got, want := parse("CONFIG_B=y\n# CONFIG_A is not set\nCONFIG_C=\"t\"\n"), "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"t\"\n"; got != want {
+		t.Errorf("settings %q, want %q", got, want)
 	}
 }

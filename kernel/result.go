@@ -61,9 +61,14 @@ func KeyParts(a arch.Arch, t time.Time) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := []Part{{"kernel code", stageVersion}, {"arch", a.String()}}
-	for _, f := range frags {
-		parts = append(parts, Part{"fragment " + f.Name, string(f.Text)})
+	reqs, err := Merge(frags)
+	if err != nil {
+		return nil, err
 	}
-	return append(parts, Part{"make", fmt.Sprint(makeArgs(a, arch.Host()), makeEnv(t))}), nil
+	return []Part{
+		{"kernel code", stageVersion},
+		{"arch", a.String()},
+		{"configuration", string(settings(reqs))},
+		{"make", fmt.Sprint(makeArgs(a, arch.Host()), makeEnv(t))},
+	}, nil
 }
