@@ -1,0 +1,25 @@
+// Package tcz makes the packages of the booted system: NAME.tcz, a squashfs of
+// what a program needs and no more, from Debian's signed packages.
+//
+// What goes in is the paths that a Definition lists, what these link to, the
+// libraries that their ELF files need (DT_NEEDED of the System V ABI, found
+// along DT_RUNPATH and Debian's multiarch folders), the copyright file of every
+// Debian package that something was taken from, and the Definition's own files:
+// configuration and services. Manuals and translations stay out. What a package
+// of the same table has that this one depends on is not packed again.
+//
+// Beside NAME.tcz come, in Tiny Core's formats, NAME.tcz.dep (packages that
+// must be loaded first, one NAME.tcz in a line), NAME.tcz.info (what it is and
+// what it was made from), NAME.tcz.list (its files), and NAME.tcz.sha256, in
+// the form that sha256sum -c reads. The same inputs give the same bytes.
+//
+// The layout is the booted system's: everything is below usr/, but for etc/,
+// which holds what is copied and may be changed there; there is no usr/sbin.
+// usr/share/floe/NAME tells tce-load which users, groups and services belong
+// to the package.
+//
+// It runs no maintainer script: what these would have made, a Definition
+// lists. It neither resolves nor downloads Debian packages, loads nothing, and
+// finds no library that a program opens by name at run time (dlopen(3)): a
+// Definition has to name these.
+package tcz
