@@ -15,7 +15,7 @@ func (p *Plan) Command() string {
 			continue
 		}
 		for _, v := range values {
-			words = append(words, "--"+s.Key, shellQuote(v))
+			words = append(words, "--"+s.Key, ShellWord(v))
 		}
 	}
 	return strings.Join(words, " ")
@@ -26,11 +26,11 @@ func (s Step) defaults(p *Plan) []string {
 	return []string{strings.ReplaceAll(s.Default, "ARCH", string(p.Arch))}
 }
 
-// shellQuote writes a word so that a POSIX shell reads it back as it is. A
+// ShellWord writes a word so that a POSIX shell reads it back as it is. A
 // leading ~/ stays outside of the quotes, where the shell expands it.
-func shellQuote(word string) string {
+func ShellWord(word string) string {
 	if rest, ok := strings.CutPrefix(word, "~/"); ok && rest != "" {
-		return "~/" + shellQuote(rest)
+		return "~/" + ShellWord(rest)
 	}
 	safe := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%_+=:,./-", r)

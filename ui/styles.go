@@ -15,6 +15,10 @@ type Glyphs struct {
 	Ellipsis, Rule, Arrow, Edge   string
 	Full, Half, Empty             string // of a bar
 	BarLeft, BarRight             string
+	Pointer, Dot                  string // the cursor of a list; between words of a line
+	Past, Now, Ahead, Way         string // places on the way through the wizard, and what joins them
+	Up, Down                      string // more above, more below
+	Arrows                        string // the keys that move a cursor
 	Spinner                       []string
 }
 
@@ -22,6 +26,8 @@ var unicodeGlyphs = Glyphs{
 	OK: "✓", Warn: "!", Fail: "✗", Kept: "•", Stopped: "–",
 	Ellipsis: "…", Rule: "─", Arrow: "→", Edge: "│",
 	Full: "━", Half: "╸", Empty: "─",
+	Pointer: "❯", Dot: "·", Past: "●", Now: "◉", Ahead: "○", Way: "──",
+	Up: "↑", Down: "↓", Arrows: "↑↓",
 	Spinner: spinner.MiniDot.Frames,
 }
 
@@ -29,6 +35,8 @@ var asciiGlyphs = Glyphs{
 	OK: "+", Warn: "!", Fail: "x", Kept: "=", Stopped: "-",
 	Ellipsis: "...", Rule: "-", Arrow: "->", Edge: "|",
 	Full: "#", Half: "#", Empty: ".", BarLeft: "[", BarRight: "]",
+	Pointer: ">", Dot: "|", Past: "*", Now: "@", Ahead: "o", Way: "--",
+	Up: "^", Down: "v", Arrows: "up/down",
 	Spinner: spinner.Line.Frames,
 }
 

@@ -54,6 +54,7 @@ func Run(args []string) int {
 }
 
 func rootCommand(out *terminal) *cobra.Command {
+	var plain bool
 	root := &cobra.Command{
 		Use:     "floe",
 		Version: assets.Version,
@@ -61,12 +62,14 @@ func rootCommand(out *terminal) *cobra.Command {
 		Long: "floe builds Floe Linux from source: a kernel, an initial RAM disk and one ISO that boots\n" +
 			"from CD, from a USB stick and in QEMU, on BIOS and UEFI. It needs no root and no tools:\n" +
 			"compilers come from Debian's signed archive into a sandbox of floe's own.",
-		Example: "  floe demo                      # build, boot in QEMU, look inside, power off\n" +
+		Example: "  floe                           # a few questions, then build and try it out\n" +
+			"  floe demo                      # build, boot in QEMU, look inside, power off\n" +
 			"  floe build -o floe.iso         # make the image\n" +
 			"  floe run --detach && floe ssh  # boot it and log in\n" +
 			"  floe doctor                    # what can this machine do?",
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return out.wizard(cmd, plain) },
 	}
+	root.Flags().BoolVar(&plain, "plain", false, "ask as plain lines, for screen readers and simple terminals (FLOE_PLAIN=1 as well)")
 	flags := root.PersistentFlags()
 	flags.Var(&out.mode, "progress", "how to show progress")
 	flags.StringVar(&out.store, "store", "", "`DIR` that keeps downloads and finished stages (default: floe in the user's cache folder)")

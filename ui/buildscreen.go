@@ -1,0 +1,282 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// buildState is how a build stands.
+type buildState int
+
+// The states.
+const (
+	buildRunning buildState = iota
+	buildStopping
+	buildStopped
+	buildFailed
+	buildDone
+)
+
+// buildLog is how many lines of all stages' logs are kept for the screen.
+const buildLog = 5000
+
+// buildScreen shows a build, from its first event to its result.
+type buildScreen struct {
+	plan    string // what is built, in a few words
+	board   *Board
+	ended   []Outcome
+	log     []string
+	titles  map[string]string // of stages, by id
+	state   buildState
+	cancel  context.CancelFunc
+	over    chan struct{} // closed once nothing goes on any more
+	try     bool          // boot it once it is built
+	err     error
+	tryErr  error
+	built   Built
+	actions []option
+	cursor
+}
+
+func newBuildScreen(plan string, cancel context.CancelFunc, try bool) *buildScreen {
+	return &buildScreen{plan: plan, board: NewBoard(), titles: map[string]string{}, over: make(chan struct{}), cancel: cancel, try: try}
+}
+
+func (b *buildScreen) title() string {
+	return map[buildState]string{buildRunning: "Building", buildStopping: "Stopping", buildStopped: "Stopped",
+		buildFailed: "The build failed", buildDone: "Done"}[b.state]
+}
+
+// active tells that the build has not ended yet.
+func (b *buildScreen) active() bool { return b.state == buildRunning || b.state == buildStopping }
+
+func (b *buildScreen) tick(now time.Time) {
+	if b.active() {
+		b.board.Tick(now)
+	}
+}
+
+// apply takes events.
+func (b *buildScreen) apply(events []report.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case report.Started:
+			b.titles[e.Stage] = clean(e.Text)
+			b.note(e, "started")
+		case report.Log:
+			b.note(e, e.Text)
+		case report.Done:
+			b.note(e, "done "+e.Text)
+		case report.Failed:
+			b.note(e, "failed: "+e.Text)
+		}
+	}
+	b.ended = append(b.ended, b.board.Apply(events)...)
+}
+
+// note adds a line to the log.
+func (b *buildScreen) note(e report.Event, text string) {
+	for _, l := range cleanLines(text) {
+		b.log = append(b.log, e.Stage+": "+l)
+	}
+	if extra := len(b.log) - buildLog; extra > buildLog/10 {
+		b.log = append([]string{}, b.log[extra:]...)
+	}
+}
+
+func (b *buildScreen) logLines() []string {
+	if len(b.log) == 0 {
+		return []string{"Nothing has been said yet."}
+	}
+	return append([]string{}, b.log...)
+}
+
+// end takes the result.
+func (b *buildScreen) end(built Built, err error) {
+	b.ended = append(b.ended, b.board.Stopped()...)
+	b.err, b.built, b.at = err, built, 0
+	switch {
+	case err == nil:
+		b.state = buildDone
+		b.actions = []option{{"Try it out in QEMU", tryIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+	case b.state == buildStopping || fault.Code(err) == int(fault.Cancelled):
+		b.state = buildStopped
+		b.actions = []option{{"Go on building", retryIntent{}}, {"Back to the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}
+	default:
+		b.state = buildFailed
+		b.actions = []option{{"Try again", retryIntent{}}, {"Change the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}
+	}
+}
+
+func (b *buildScreen) update(msg tea.Msg) (intent, tea.Cmd) {
+	press, ok := msg.(tea.KeyPressMsg)
+	if !ok {
+		return nil, nil
+	}
+	k := newKeyMap(unicodeGlyphs)
+	if b.active() {
+		if is(press, k.Back) && b.state == buildRunning {
+			return askIntent{newDialog("Stop the build?", "Finished stages are kept; building again goes on from there.",
+				option{"Keep building", nil}, option{"Stop the build", cancelIntent{}})}, nil
+		}
+		return nil, nil
+	}
+	switch {
+	case is(press, k.Back):
+		return reviewIntent{}, nil
+	case is(press, k.Next):
+		return b.actions[b.at].want, nil
+	}
+	b.move(press, len(b.actions))
+	return nil, nil
+}
+
+func (b *buildScreen) view(f frame) picture {
+	if b.active() {
+		return picture{lines: b.progress(f)}
+	}
+	var lines []string
+	switch b.state {
+	case buildDone:
+		lines = b.result(f)
+	case buildFailed:
+		lines = b.failure(f)
+	default:
+		lines = append(f.stages(b.ended, f.height-len(b.actions)-3), "", f.Text.Render("What was finished is kept: building again goes on from there."))
+	}
+	room := f.height - len(b.actions) - 1
+	if len(lines) > room {
+		hidden := len(lines) - room + 1
+		lines = append(lines[:max(0, room-1)], f.more(f.Glyphs.Down, hidden))
+	}
+	lines = append(lines, "")
+	for i, a := range b.actions {
+		style := f.Text
+		if i == b.at {
+			style = f.Warm.Bold(true)
+		}
+		lines = append(lines, f.pointed(i == b.at, style.Render(a.text)))
+	}
+	return picture{lines: lines}
+}
+
+// progress draws what has ended above what runs.
+func (b *buildScreen) progress(f frame) []string {
+	running := b.board.fill(f.Styles, f.width, max(3, f.height-min(len(b.ended), f.height/2)-3))
+	lines := f.stages(b.ended, f.height-len(running)-3)
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	if hidden := len(running) - (f.height - len(lines) - 2); hidden > 0 {
+		running = append(running[:max(0, len(running)-hidden-1)], f.more(f.Glyphs.Down, hidden+1))
+	}
+	lines = append(lines, running...)
+	for len(lines) < f.height-1 {
+		lines = append(lines, "")
+	}
+	foot := f.Muted.Render(b.plan)
+	if b.state == buildStopping {
+		foot = f.Warn.Render("stopping") + f.Muted.Render("; finished stages are kept")
+	}
+	return append(lines, f.ends(foot, f.Muted.Render(span(b.board.now.Sub(b.board.start))), f.width))
+}
+
+// stages draws ended stages, the latest of them if there is no room for all.
+func (f frame) stages(ended []Outcome, height int) []string {
+	var lines []string
+	for _, o := range ended {
+		o.Log = nil
+		lines = append(lines, strings.TrimPrefix(o.View(f.Styles, f.width+2)[0], margin(f.width+2)))
+	}
+	if hidden := len(lines) - max(1, height); hidden > 0 {
+		lines = lines[hidden:]
+		lines[0] = f.more(f.Glyphs.Up, hidden+1)
+	}
+	return lines
+}
+
+// failure says what happened, what the log says about it, and what to do.
+func (b *buildScreen) failure(f frame) []string {
+	lines := f.errorLines(b.err)
+	for _, o := range b.ended {
+		if o.Ending != EndedFailed || len(o.Log) == 0 {
+			continue
+		}
+		log, first := excerpt(o.Log, max(3, f.height-len(lines)-len(b.actions)-3))
+		lines = append(lines, "", f.Muted.Render("From the log of '"+o.Title+"'; l shows all of it:"))
+		for i, l := range log {
+			style := f.Muted
+			if i == first {
+				style = f.Text
+			}
+			lines = append(lines, f.fit(f.Deep.Render(f.Glyphs.Edge)+" "+style.Render(l), f.width))
+		}
+		break
+	}
+	return lines
+}
+
+// errorLines draws an error in the body's width.
+func (f frame) errorLines(err error) []string {
+	lines := strings.Split(strings.TrimRight(f.Styles.At(f.width+2).Error(err, ""), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimPrefix(l, margin(f.width+2))
+	}
+	return lines
+}
+
+// result says what was built and what to type.
+func (b *buildScreen) result(f frame) []string {
+	var lines []string
+	if b.tryErr != nil {
+		lines = append(f.errorLines(b.tryErr), "")
+	}
+	row := func(key, value string) {
+		head := f.Muted.Render(pad(key, 9))
+		for _, l := range wrap(value, f.width-9) {
+			lines = append(lines, head+f.Text.Render(l))
+			head = strings.Repeat(" ", 9)
+		}
+	}
+	row("image", b.built.Path)
+	row("size", amount(b.built.Size, report.Bytes)+f.Muted.Render(fmt.Sprintf(" (%s bytes)", amount(b.built.Size, ""))))
+	row("sha256", b.built.SHA256)
+	if f.describe {
+		for _, p := range b.built.Parts {
+			row(clean(p.Key), clean(p.Value))
+		}
+	}
+	lines = append(lines, "")
+	for _, c := range b.built.Next {
+		head := f.Warm.Render(c.Line)
+		if what := "  " + clean(c.What); ansi.StringWidth(c.Line)+ansi.StringWidth(what) <= f.width {
+			head += f.Muted.Render(what)
+		} else if f.describe {
+			lines = append(lines, f.fit(f.Muted.Render(clean(c.What)), f.width))
+		}
+		lines = append(lines, strings.Split(ansi.Hardwrap(head, f.width, true), "\n")...)
+	}
+	return lines
+}
+
+func (b *buildScreen) keys(k keyMap) []key.Binding {
+	switch b.state {
+	case buildRunning:
+		return []key.Binding{k.Log, as(k.Back, "stop")}
+	case buildStopping:
+		return []key.Binding{k.Log}
+	}
+	return []key.Binding{k.Up, as(k.Next, "choose"), k.Log, as(k.Back, "to the answers")}
+}
+
+func (b *buildScreen) typing() bool { return false }
+func (b *buildScreen) busy() bool   { return b.active() }

@@ -1,0 +1,244 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The sizes at which the grid changes. Below 80×24 it sheds the pane, the dots
+// and the descriptions, in that order.
+const (
+	paneFrom   = 100 // columns
+	paneWidth  = 34
+	fullHeight = 24
+	dotsWidth  = 72
+	dotsHeight = 20
+	tellWidth  = 64
+	tellHeight = 18
+	leastWidth = 60
+	leastRows  = 16
+)
+
+// grid is how a terminal's cells are shared out.
+type grid struct {
+	width, height int
+	pane, dots    bool
+	describe      bool
+}
+
+func newGrid(width, height int) grid {
+	return grid{
+		width: width, height: height,
+		pane:     width >= paneFrom && height >= fullHeight,
+		dots:     width >= dotsWidth && height >= dotsHeight,
+		describe: width >= tellWidth && height >= tellHeight,
+	}
+}
+
+func (g grid) tooSmall() bool { return g.width < leastWidth || g.height < leastRows }
+
+// rows around the body: header, message, blank, help.
+func (g grid) around() int {
+	n := 1 + 1 + 1
+	if g.dots {
+		n++ // the dots
+	}
+	if g.height >= fullHeight-2 {
+		n += 2 // the blank, the second row of help
+	}
+	return n
+}
+
+func (g grid) body() int { return g.height - g.around() }
+
+// edge is the empty space at the left and right of everything.
+const edge = 2
+
+// inner is how wide the body is.
+func (g grid) inner() int {
+	w := g.width - 2*edge
+	if g.pane {
+		w -= paneWidth + 1
+	}
+	return w
+}
+
+// View draws the whole terminal.
+func (m *wizard) View() tea.View {
+	g := newGrid(m.width, m.height)
+	v := tea.NewView("")
+	v.AltScreen = true
+	v.WindowTitle = "Floe: " + m.title()
+	if g.tooSmall() {
+		v.Content = m.small(g)
+		return v
+	}
+	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: g.body(), describe: g.describe, spin: m.beats}
+	pic := m.body(f)
+	rows := m.header(g)
+	at := len(rows)
+	pane := m.pane(g)
+	for i := range g.body() {
+		line := ""
+		if i < len(pic.lines) {
+			line = m.styles.fit(strings.Repeat(" ", edge)+pic.lines[i], g.width)
+		}
+		if pane != nil {
+			line = pad(line, edge+g.inner()+1) + pane[i]
+		}
+		rows = append(rows, line)
+	}
+	rows = append(rows, m.footer(g)...)
+	for i, r := range rows {
+		rows[i] = strings.TrimRight(m.styles.fit(r, g.width), " ")
+	}
+	v.Content = strings.Join(rows, "\n")
+	if pic.cursor != nil && m.dialog == nil {
+		v.Cursor = tea.NewCursor(pic.cursor.x+edge, pic.cursor.y+at)
+	}
+	return v
+}
+
+// body draws what is on top: a dialog, an overlay, or the screen.
+func (m *wizard) body(f frame) picture {
+	switch {
+	case m.dialog != nil:
+		return m.dialog.view(f)
+	case m.over != nil:
+		return m.over.view(f)
+	}
+	return m.screen.view(f)
+}
+
+// header is the title with the place on the way, and the dots.
+func (m *wizard) header(g grid) []string {
+	s := m.styles
+	margin := strings.Repeat(" ", edge)
+	n, of := m.place()
+	right := ""
+	if n > 0 {
+		right = s.Muted.Render(fmt.Sprintf("%d of %d", n, of))
+	}
+	name := s.Title.Render("Floe") + s.Deep.Render("  "+s.Glyphs.Edge+"  ") + s.Strong.Render(m.title())
+	rows := []string{margin + s.ends(name, right, g.width-2*edge)}
+	if g.dots {
+		rows = append(rows, margin+m.dots(n, of))
+	}
+	return rows
+}
+
+func (m *wizard) dots(n, of int) string {
+	if n == 0 {
+		return m.styles.Deep.Render(strings.Repeat(m.styles.Glyphs.Rule, m.width-2*edge))
+	}
+	s, parts := m.styles, make([]string, of)
+	for i := range parts {
+		switch {
+		case i+1 < n:
+			parts[i] = s.Ice.Render(s.Glyphs.Past)
+		case i+1 == n:
+			parts[i] = s.Warm.Render(s.Glyphs.Now)
+		default:
+			parts[i] = s.Muted.Render(s.Glyphs.Ahead)
+		}
+	}
+	return strings.Join(parts, s.Deep.Render(s.Glyphs.Way))
+}
+
+// footer is the message, and the keys.
+func (m *wizard) footer(g grid) []string {
+	s, width := m.styles, g.width-2*edge
+	margin := strings.Repeat(" ", edge)
+	message := ""
+	if m.message.text != "" {
+		glyph, _, style := s.level(m.message.level)
+		if m.message.level == Note {
+			glyph, style = s.Glyphs.Arrow, s.Text
+		}
+		message = style.Render(glyph + " " + clean(m.message.text))
+	}
+	rows := []string{margin + s.fit(message, width)}
+	local, general := m.helpKeys()
+	if g.height < fullHeight-2 {
+		return append(rows, margin+s.helpLine(append(local, general...), width))
+	}
+	return append(rows, "", margin+s.helpLine(local, width), margin+s.helpLine(general, width))
+}
+
+// helpKeys are the keys that work now: those of the screen, and those that
+// always work.
+func (m *wizard) helpKeys() (local, general []key.Binding) {
+	k := newKeyMap(m.styles.Glyphs)
+	switch {
+	case m.dialog != nil:
+		return m.dialog.keys(k), nil
+	case m.over != nil:
+		return m.over.keys(k), nil
+	}
+	help := k.Help
+	if m.screen.typing() {
+		help.SetHelp("f1", "help")
+	}
+	general = append(general, help)
+	if m.flow != nil && !m.screen.typing() {
+		general = append(general, k.Command)
+	}
+	return m.screen.keys(k), append(general, k.Leave)
+}
+
+// pane is "your Floe so far", as tall as the body, or nil.
+func (m *wizard) pane(g grid) []string {
+	if !g.pane {
+		return nil
+	}
+	s := m.styles.At(paneWidth - 3)
+	bar := s.Deep.Render(s.Glyphs.Edge) + " "
+	lines := strings.Split(strings.TrimRight(Mascot(s), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = "    " + l
+	}
+	if m.flow != nil {
+		lines = append(lines, "", s.Title.Render("Your Floe so far"))
+		current, _ := m.flow.Current()
+		plan := m.flow.Plan()
+		for _, step := range m.flow.Applying() {
+			if step.Detail {
+				continue
+			}
+			title := s.Muted.Render(pad(step.Title, 13))
+			if step.Key == current.Key {
+				title = s.Ice.Render(pad(step.Title, 13))
+			}
+			lines = append(lines, s.fit(title+clean(step.Show(plan)), paneWidth-3))
+		}
+	}
+	pane := make([]string, g.body())
+	for i := range pane {
+		pane[i] = bar
+		if i < len(lines) {
+			pane[i] += lines[i]
+		}
+	}
+	return pane
+}
+
+// small says which size is needed.
+func (m *wizard) small(g grid) string {
+	s := m.styles
+	text := fmt.Sprintf("Floe needs %d×%d characters; this window has %d×%d. Make it larger: your answers are kept.", leastWidth, leastRows, g.width, g.height)
+	if m.running() {
+		text += " The build goes on."
+	}
+	if s.ascii {
+		text = strings.ReplaceAll(text, "×", "x")
+	}
+	lines := wrap(text, max(8, g.width))
+	for i, l := range lines[:min(len(lines), max(1, g.height))] {
+		lines[i] = s.Warn.Render(ansi.Truncate(l, g.width, ""))
+	}
+	return strings.Join(lines[:min(len(lines), max(1, g.height))], "\n")
+}

@@ -1,0 +1,80 @@
+package ui
+
+import (
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// reader shows text that may be longer than the screen: help, a command line,
+// a log. It lies over a screen, which is as it was when the reader goes.
+type reader struct {
+	name  string
+	lines []string
+	top   int  // first line that is shown, before it is fitted to the height
+	end   bool // show the end
+}
+
+func newReader(name string, lines []string) *reader { return &reader{name: name, lines: lines} }
+
+// following begins at the end.
+func (r *reader) following() *reader { r.end = true; return r }
+
+func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
+	press, ok := msg.(tea.KeyPressMsg)
+	if !ok {
+		return nil, nil
+	}
+	k := newKeyMap(unicodeGlyphs)
+	step := 0
+	switch {
+	case is(press, k.Up):
+		step = -1
+	case is(press, k.Down):
+		step = 1
+	case is(press, k.PageUp):
+		step = -10
+	case is(press, k.PageDown):
+		step = 10
+	case is(press, k.Home):
+		step = -len(r.lines)
+	case is(press, k.End):
+		r.end = true
+		return nil, nil
+	}
+	if r.end && step < 0 {
+		r.end = false
+	}
+	r.top = max(0, r.top+step)
+	return nil, nil
+}
+
+func (r *reader) view(f frame) picture {
+	var rows []string
+	for _, l := range r.lines {
+		for _, w := range wrap(clean(l), f.width) {
+			rows = append(rows, w)
+		}
+	}
+	lines := []string{f.Title.Render(r.name), ""}
+	height := f.height - len(lines)
+	last := max(0, len(rows)-height)
+	if r.end {
+		r.top = last
+	}
+	r.top = min(r.top, last)
+	shown := append([]string{}, rows[r.top:min(len(rows), r.top+height)]...)
+	if r.top > 0 {
+		shown[0] = f.more(f.Glyphs.Up, r.top+1)
+	}
+	if below := len(rows) - r.top - height; below > 0 {
+		shown[len(shown)-1] = f.more(f.Glyphs.Down, below+1)
+	}
+	return picture{lines: append(lines, shown...)}
+}
+
+func (r *reader) keys(k keyMap) []key.Binding {
+	return []key.Binding{k.Up, k.PageUp, k.PageDown, k.Home, k.End, k.Back}
+}
+
+func (r *reader) typing() bool { return false }
+func (r *reader) busy() bool   { return false }

@@ -1,0 +1,347 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"floe/internal/fault"
+	"floe/steps"
+)
+
+// WizardOptions are the terminal that the wizard takes over. The terminal
+// says how it is drawn.
+type WizardOptions struct {
+	In       *os.File
+	Out      io.Writer
+	Env      []string
+	Terminal Terminal
+}
+
+// Wizard asks its questions on a terminal, builds, and shows what there is to
+// show, until the person leaves. It gives the last image that was built, nil
+// if none was. A wizard that was left before its end is fault.Cancelled.
+func Wizard(ctx context.Context, house House, o WizardOptions) (*Built, error) {
+	m := newWizard(ctx, house, NewStyles(o.Terminal), o.Terminal.Width, o.Terminal.Height)
+	program := tea.NewProgram(m, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env),
+		tea.WithColorProfile(o.Terminal.Profile), tea.WithoutSignalHandler(), tea.WithFPS(30))
+	m.send = program.Send
+	defer context.AfterFunc(ctx, func() { program.Send(stopMsg{}) })()
+	_, err := program.Run()
+	m.awaitBuild()
+	if err != nil {
+		return m.built, err
+	}
+	if ctx.Err() != nil {
+		return m.built, context.Cause(ctx)
+	}
+	if m.built == nil {
+		return nil, fault.New(fault.Cancelled, "ask", "", context.Canceled, "")
+	}
+	return m.built, nil
+}
+
+// wizard is the one model. Screens are its components; what they want comes
+// back as intents, and only the wizard acts.
+type wizard struct {
+	ctx    context.Context
+	house  House
+	styles Styles
+	send   func(tea.Msg)
+
+	width, height int
+	beats         int  // how many ticks there were, for spinners
+	beating       bool // a tick is on its way
+
+	flow    *steps.Flow // nil until it has begun
+	screen  screen
+	welcome *welcomeScreen
+	build   *buildScreen // nil before the first build
+	over    screen       // help, the command line, the log
+	dialog  *dialog
+	message sayIntent
+	built   *Built
+	leaving bool
+}
+
+func newWizard(ctx context.Context, house House, styles Styles, width, height int) *wizard {
+	m := &wizard{ctx: ctx, house: house, styles: styles, width: width, height: height, send: func(tea.Msg) {}}
+	m.welcome = newWelcome(ctx, house)
+	m.screen = m.welcome
+	return m
+}
+
+// Init starts the checks.
+func (m *wizard) Init() tea.Cmd { return tea.Batch(m.welcome.init(), m.beat()) }
+
+// Update takes a message.
+func (m *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.handle(msg)
+	return m, tea.Batch(cmd, m.beat())
+}
+
+// beat keeps time going while something moves.
+func (m *wizard) beat() tea.Cmd {
+	if m.beating || !(m.screen.busy() || m.running()) {
+		return nil
+	}
+	m.beating = true
+	return beat()
+}
+
+func (m *wizard) handle(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.resize(msg)
+		return nil
+	case tickMsg:
+		m.beating = false
+		m.beats++
+		if m.build != nil {
+			m.build.tick(time.Time(msg))
+		}
+		return nil
+	case stopMsg:
+		m.stopBuild()
+		return m.leave()
+	case tea.KeyPressMsg:
+		return m.press(msg)
+	case tea.PasteMsg:
+		return m.paste(msg)
+	case batchMsg, builtMsg:
+		return m.event(msg)
+	case checkMsg: // the checks go on while the person does
+		_, cmd := m.welcome.update(msg)
+		return cmd
+	case savedMsg:
+		return m.saved(msg)
+	case triedMsg:
+		m.tried(msg)
+		return nil
+	}
+	return m.forward(msg)
+}
+
+// resize takes a new size. A terminal that reports none counts as 80×24.
+func (m *wizard) resize(msg tea.WindowSizeMsg) {
+	m.width, m.height = msg.Width, msg.Height
+	if m.width <= 0 || m.height <= 0 {
+		m.width, m.height = defaultWidth, defaultHeight
+	}
+}
+
+// press takes a key, in the order: what is on top, what always works, the
+// screen.
+func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
+	k := newKeyMap(m.styles.Glyphs)
+	if is(msg, k.Suspend) {
+		return tea.Suspend
+	}
+	if m.dialog != nil {
+		d := m.dialog
+		act, done := d.press(msg)
+		if done {
+			m.dialog = nil
+		}
+		return m.act(act)
+	}
+	if is(msg, k.Leave) {
+		m.dialog = m.askToLeave()
+		return nil
+	}
+	if newGrid(m.width, m.height).tooSmall() {
+		return nil // nothing can be seen, so nothing is done
+	}
+	if m.over != nil {
+		if is(msg, k.Back, k.Next, k.Help, k.Command, k.Log) {
+			m.over = nil
+			return nil
+		}
+		_, cmd := m.over.update(msg)
+		return cmd
+	}
+	if !(m.screen.typing() && printable(msg)) {
+		switch {
+		case is(msg, k.Help):
+			m.over = m.help()
+			return nil
+		case is(msg, k.Command) && m.flow != nil:
+			m.over = newReader("The same from the command line", m.commandLines())
+			return nil
+		case is(msg, k.Log) && m.build != nil && m.screen == screen(m.build):
+			m.over = newReader("Log", m.build.logLines()).following()
+			return nil
+		}
+	}
+	m.message = sayIntent{}
+	return m.forward(msg)
+}
+
+// paste takes pasted text. A private key goes nowhere, whatever the field.
+func (m *wizard) paste(msg tea.PasteMsg) tea.Cmd {
+	if m.dialog != nil || m.over != nil {
+		return nil
+	}
+	if steps.IsPrivate(msg.Content) {
+		m.message = sayIntent{Fail, "That was a private key: it was not taken, and is kept nowhere here. Paste the .pub file's line."}
+		if w, ok := m.screen.(interface{ wipe() }); ok {
+			w.wipe()
+		}
+		return nil
+	}
+	m.message = sayIntent{}
+	return m.forward(msg)
+}
+
+func (m *wizard) forward(msg tea.Msg) tea.Cmd {
+	want, cmd := m.screen.update(msg)
+	return tea.Batch(cmd, m.act(want))
+}
+
+// act does what a screen wants.
+func (m *wizard) act(want intent) tea.Cmd {
+	switch want := want.(type) {
+	case nil:
+	case sayIntent:
+		m.message = want
+	case askIntent:
+		m.dialog = want.dialog
+	case beginIntent:
+		return m.begin(want.beginning)
+	case answerIntent:
+		if err := m.flow.Answer(want.values...); err != nil {
+			m.message = sayIntent{Fail, reason(err)}
+			return nil
+		}
+		return m.show()
+	case continueIntent:
+		return m.show()
+	case backIntent:
+		return m.back()
+	case editIntent:
+		m.flow.Edit(want.key)
+		return m.show()
+	case saveIntent:
+		return m.save(false)
+	case replaceIntent:
+		return m.save(true)
+	case buildIntent:
+		return m.startBuild(want.try)
+	case retryIntent:
+		return m.startBuild(m.build.try)
+	case cancelIntent:
+		m.stopBuild()
+	case reviewIntent:
+		m.flow.Review()
+		return m.show()
+	case tryIntent:
+		return m.tryOut()
+	case leaveIntent:
+		m.stopBuild()
+		return m.leave()
+	}
+	return nil
+}
+
+// begin begins with the answers of a beginning.
+func (m *wizard) begin(b Beginning) tea.Cmd {
+	err := b.Err
+	if err == nil {
+		var flow *steps.Flow
+		if flow, err = steps.NewFlow(b.Sources...); err == nil {
+			m.flow = flow
+			if b.Review {
+				flow.Review()
+			}
+			return m.show()
+		}
+	}
+	m.message = sayIntent{Fail, reason(err)}
+	return nil
+}
+
+// show shows the place where the flow is.
+func (m *wizard) show() tea.Cmd {
+	m.message = sayIntent{}
+	step, ok := m.flow.Current()
+	if !ok {
+		m.screen = newReview(m.flow)
+		return nil
+	}
+	m.screen = newScreen(m, step)
+	if s, ok := m.screen.(interface{ init() tea.Cmd }); ok {
+		return s.init()
+	}
+	return nil
+}
+
+// back goes to the place before; before the first question is the welcome.
+func (m *wizard) back() tea.Cmd {
+	switch {
+	case m.screen == screen(m.welcome):
+		m.dialog = m.askToLeave()
+		return nil
+	case m.flow.Back():
+		return m.show()
+	}
+	m.message = sayIntent{}
+	m.welcome.again(m.flow)
+	m.screen = m.welcome
+	return nil
+}
+
+// leave ends the wizard. Answers are kept for next time.
+func (m *wizard) leave() tea.Cmd {
+	m.leaving = true
+	if m.flow == nil || !m.flow.Changed() {
+		return tea.Quit
+	}
+	plan, ctx := m.flow.Plan(), context.WithoutCancel(m.ctx)
+	remember := func() tea.Msg { _ = m.house.Remember(ctx, plan); return nil }
+	return tea.Sequence(remember, tea.Quit)
+}
+
+// savedMsg tells how saving went.
+type savedMsg struct {
+	path string
+	err  error
+}
+
+func (m *wizard) save(replace bool) tea.Cmd {
+	plan := m.flow.Plan()
+	return func() tea.Msg {
+		path, err := m.house.Save(m.ctx, plan, replace)
+		return savedMsg{path, err}
+	}
+}
+
+func (m *wizard) saved(msg savedMsg) tea.Cmd {
+	switch {
+	case errors.Is(msg.err, fs.ErrExist):
+		m.dialog = newDialog("Replace "+msg.path+"?", "There is such a file already, with other answers in it.",
+			option{"Keep it as it is", nil}, option{"Replace it", replaceIntent{}})
+	case msg.err != nil:
+		m.message = sayIntent{Fail, reason(msg.err)}
+	default:
+		m.message = sayIntent{OK, "Saved as " + msg.path + ". 'floe build' in this folder reads it."}
+	}
+	return nil
+}
+
+// reason says in one line why something did not work.
+func reason(err error) string {
+	text := err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err != nil {
+		text = f.Err.Error()
+		if hint := fault.Hint(f); hint != "" && f.Class != fault.Usage {
+			text += ". " + hint
+		}
+	}
+	return strings.Join(cleanLines(text), " ")
+}

@@ -1,0 +1,125 @@
+package ui
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"floe/internal/report"
+)
+
+// The messages of building and trying out.
+type (
+	builtMsg struct {
+		built Built
+		err   error
+	}
+	triedMsg struct{ err error }
+)
+
+// buildPatience is how long a cancelled build may take to end.
+const buildPatience = 10 * time.Second
+
+// running tells that a build is under way.
+func (m *wizard) running() bool { return m.build != nil && m.build.active() }
+
+// startBuild builds in the background; its events come through a pump.
+func (m *wizard) startBuild(try bool) tea.Cmd {
+	if m.running() {
+		return nil
+	}
+	plan := m.flow.Plan()
+	ctx, cancel := context.WithCancel(m.ctx)
+	m.build = newBuildScreen(plan.Hostname+", "+string(plan.Arch), cancel, try)
+	ended := m.build.over
+	m.screen = m.build
+	m.message = sayIntent{}
+	house, send := m.house, m.send
+	return func() tea.Msg {
+		defer close(ended)
+		defer cancel()
+		// Answers that could not be kept are no reason not to build.
+		_ = house.Remember(ctx, plan)
+		pump := NewPump(Beat, func(batch []report.Event) { send(batchMsg(batch)) })
+		built, err := house.Build(ctx, plan, pump)
+		pump.Close()
+		return builtMsg{built, err}
+	}
+}
+
+// stopBuild cancels a build that is under way.
+func (m *wizard) stopBuild() {
+	if m.running() {
+		m.build.state = buildStopping
+		m.build.board.Stop()
+		m.build.cancel()
+	}
+}
+
+// awaitBuild waits, once the display is gone, until a build has ended that was
+// cancelled, so that nothing goes on behind the person's back.
+func (m *wizard) awaitBuild() {
+	if !m.running() {
+		return
+	}
+	m.build.cancel()
+	select {
+	case <-m.build.over:
+	case <-time.After(buildPatience):
+	}
+}
+
+// event takes what a build tells.
+func (m *wizard) event(msg tea.Msg) tea.Cmd {
+	if m.build == nil {
+		return nil
+	}
+	switch msg := msg.(type) {
+	case batchMsg:
+		m.build.apply(msg)
+	case builtMsg:
+		m.build.end(msg.built, msg.err)
+		m.dialog = nil // what it asked about is over
+		if msg.err == nil {
+			m.built = &msg.built
+			if m.build.try {
+				return m.tryOut()
+			}
+		}
+	}
+	return nil
+}
+
+// tryOut lends the terminal to a machine that boots the image.
+func (m *wizard) tryOut() tea.Cmd {
+	plan, image := m.flow.Plan(), m.build.built.Path
+	return tea.Exec(lent(func() error { return m.house.Try(m.ctx, plan, image) }), func(err error) tea.Msg { return triedMsg{err} })
+}
+
+func (m *wizard) tried(msg triedMsg) {
+	m.build.tryErr = msg.err
+	if msg.err == nil {
+		m.message = sayIntent{OK, "The machine is off; the terminal is back."}
+	} else {
+		m.message = sayIntent{Fail, "Trying it out did not work: " + strings.TrimSpace(reason(msg.err))}
+	}
+}
+
+// lent is a function that has the terminal to itself while it runs. It finds
+// the terminal by itself.
+type lent func() error
+
+// Run calls the function.
+func (l lent) Run() error { return l() }
+
+// SetStdin does nothing.
+func (lent) SetStdin(io.Reader) {}
+
+// SetStdout does nothing.
+func (lent) SetStdout(io.Writer) {}
+
+// SetStderr does nothing.
+func (lent) SetStderr(io.Writer) {}
