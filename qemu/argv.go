@@ -112,10 +112,12 @@ func pflash(unit int, format, file string) string {
 	return fmt.Sprintf("if=pflash,unit=%d,format=%s,file=%s", unit, format, escape(file))
 }
 
+// consoleArgs writes the console to a file, which never makes the guest wait,
+// and takes what is typed from a FIFO, which anybody who may can open at any
+// time.
 func consoleArgs(_ Machine, s Setup) []string {
 	return []string{
-		"-chardev", "socket,id=console,server=on,wait=off,path=" + escape(s.Files.Console) +
-			",logfile=" + escape(s.Files.ConsoleLog) + ",logappend=off",
+		"-chardev", "file,id=console,path=" + escape(s.Files.ConsoleLog) + ",input-path=" + escape(s.Files.Keyboard),
 		"-serial", "chardev:console",
 	}
 }

@@ -2,11 +2,10 @@ package qemu
 
 import (
 	"context"
-	"errors"
 	"io"
-	"net"
+	"os"
 
-	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
 
 	"floe/internal/fault"
 )
@@ -33,7 +32,7 @@ type Attach struct {
 
 // Attach connects a person to the console until the escape key is pressed
 // (left is true then), the machine has ended and all it said is shown, or ctx
-// ends. Only one floe at a time can have the keyboard of a machine.
+// ends.
 //
 // It returns without waiting for a Read of In that is under way: In should be
 // such that this Read can be cancelled, or the next thing typed is lost to it.
@@ -42,11 +41,17 @@ func (r *Running) Attach(ctx context.Context, a Attach) (left bool, err error) {
 	defer cancel()
 	escaped := make(chan struct{})
 	if a.In != nil {
-		leave, err := r.takeKeyboard(ctx, a, escaped)
+		// Without blocking, so that Close ends a Write that waits for a
+		// guest that does not read.
+		keyboard, err := os.OpenFile(r.files.Keyboard, os.O_WRONLY|unix.O_NONBLOCK, 0)
 		if err != nil {
-			return false, err
+			return false, fault.New(fault.Build, "take the keyboard of machine", r.Name(), err, "")
 		}
-		defer leave()
+		defer keyboard.Close()
+		if a.Escape == 0 {
+			a.Escape = DefaultEscape
+		}
+		go typed(keyboard, a.In, a.Escape, escaped)
 	}
 	shown, err := r.console.Follow(ctx, a.Offset)
 	if err != nil {
@@ -66,38 +71,6 @@ func (r *Running) Attach(ctx context.Context, a Attach) (left bool, err error) {
 	case err = <-out:
 		return false, err
 	}
-}
-
-// takeKeyboard hands what is typed to the guest, as the only floe that does,
-// until leave is called.
-func (r *Running) takeKeyboard(ctx context.Context, a Attach, escaped chan<- struct{}) (leave func(), err error) {
-	fail := func(class fault.Class, err error, hint string) (func(), error) {
-		return nil, fault.New(class, "take the console of machine", r.Name(), err, hint)
-	}
-	keyboard := flock.New(r.files.Keyboard, flock.SetPermissions(0o600))
-	ok, err := keyboard.TryLock()
-	if err != nil {
-		return fail(fault.Missing, err, "")
-	}
-	if !ok {
-		return fail(fault.Usage, errors.New("another floe has it"), "leave it there first")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", r.files.Console)
-	if err != nil {
-		keyboard.Unlock()
-		return fail(fault.Build, err, "")
-	}
-	if a.Escape == 0 {
-		a.Escape = DefaultEscape
-	}
-	// What the socket says is in the console's file too. It must be read
-	// nevertheless, or the guest would stand still.
-	go io.Copy(io.Discard, conn)
-	go typed(conn, a.In, a.Escape, escaped)
-	return func() {
-		conn.Close()
-		keyboard.Unlock()
-	}, nil
 }
 
 // typed hands on what is typed until the escape key, and closes escaped then.

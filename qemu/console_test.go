@@ -46,6 +46,20 @@ func TestFollowSeesEverythingOnce(t *testing.T) {
 	}
 }
 
+func TestFollowSeesTheLastWords(t *testing.T) {
+	c, f, end := growing(t)
+	io.WriteString(f, "Kernel panic")
+	end()
+	r, err := c.Follow(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if text, err := io.ReadAll(r); err != nil || string(text) != "panic" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // A byte must be seen soon after it is written, not at the next look.
 func TestFollowIsPrompt(t *testing.T) {
 	c, f, _ := growing(t)

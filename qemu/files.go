@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"floe/internal/fault"
 )
 
@@ -19,7 +21,7 @@ type Home struct {
 	// its logs, its private files.
 	State string
 
-	// Runtime is a folder for sockets. Its path must be short, since the
+	// Runtime is a folder for sockets and FIFOs. Its path must be short, since the
 	// whole path of a unix socket has room for 107 bytes.
 	Runtime string
 }
@@ -38,13 +40,12 @@ type Files struct {
 	Dir         string `json:"dir"`          // the machine's folder; QEMU's working and temporary folder
 	State       string `json:"state"`        // the state file
 	Lock        string `json:"lock"`         // held while the machine is started or cleaned up
-	Keyboard    string `json:"keyboard"`     // lock of the floe whose person types at the console
+	Keyboard    string `json:"keyboard"`     // FIFO to the serial console
 	Log         string `json:"log"`          // what QEMU itself says
 	ConsoleLog  string `json:"console_log"`  // everything the serial console said
 	FirmwareLog string `json:"firmware_log"` // what SeaBIOS says on its debug port
 	Vars        string `json:"vars"`         // this machine's UEFI variables
 	Initrd      string `json:"initrd"`       // several initrds as one
-	Console     string `json:"console"`      // socket of the serial console
 	Events      string `json:"events"`       // QMP socket of the floe that started the machine
 	Control     string `json:"control"`      // QMP socket for everybody else
 }
@@ -58,19 +59,19 @@ func (h Home) Files(name string) Files {
 		Dir:         dir,
 		State:       filepath.Join(dir, "state.json"),
 		Lock:        filepath.Join(dir, "lock"),
-		Keyboard:    filepath.Join(dir, "keyboard"),
 		Log:         filepath.Join(dir, "qemu.log"),
 		ConsoleLog:  filepath.Join(dir, "console.log"),
 		FirmwareLog: filepath.Join(dir, "firmware.log"),
 		Vars:        filepath.Join(dir, "uefi-vars"),
 		Initrd:      filepath.Join(dir, "initrd"),
-		Console:     socket + ".console",
+		Keyboard:    socket + ".keyboard",
 		Events:      socket + ".events",
 		Control:     socket + ".control",
 	}
 }
 
-func (f Files) sockets() []string { return []string{f.Console, f.Events, f.Control} }
+// ends are the files through which a running machine is reached.
+func (f Files) ends() []string { return []string{f.Keyboard, f.Events, f.Control} }
 
 // sunPath is the room for a path and its final NUL in sockaddr_un.
 const sunPath = 108
@@ -95,7 +96,7 @@ func (h Home) makeFolders(f Files) error {
 		return fail(fault.Missing, h.Runtime, errors.New("it is not this person's own folder: others could reach the machines"),
 			"set XDG_RUNTIME_DIR to a folder of your own")
 	}
-	for _, s := range f.sockets() {
+	for _, s := range []string{f.Events, f.Control} {
 		if len(s) >= sunPath {
 			return fail(fault.Missing, s, fmt.Errorf("the path has %d bytes and a socket's path at most %d", len(s), sunPath-1),
 				"set XDG_RUNTIME_DIR to a folder with a short path")
@@ -106,9 +107,9 @@ func (h Home) makeFolders(f Files) error {
 
 // prepare makes the files that a run of the machine starts with: empty logs,
 // UEFI variables as the firmware's maker left them, the initrds as one.
-// Sockets that an earlier run left are removed.
+// What an earlier run left is removed.
 func (f Files) prepare(m Machine, flash Flash) error {
-	for _, old := range append(f.sockets(), f.Log, f.ConsoleLog, f.FirmwareLog, f.Vars, f.Initrd) {
+	for _, old := range append(f.ends(), f.Log, f.ConsoleLog, f.FirmwareLog, f.Vars, f.Initrd) {
 		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -117,6 +118,9 @@ func (f Files) prepare(m Machine, flash Flash) error {
 		if err := writeAll(log, nil, 1); err != nil {
 			return err
 		}
+	}
+	if err := unix.Mkfifo(f.Keyboard, 0o600); err != nil {
+		return fmt.Errorf("make the FIFO %s: %w", f.Keyboard, err)
 	}
 	if m.Firmware == UEFI && flash.Vars != "" {
 		if err := writeAll(f.Vars, []string{flash.Vars}, 1); err != nil {

@@ -59,11 +59,18 @@ func command(argv []string, s Setup, detach bool) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A FIFO that nobody has open for writing is at its end, and QEMU would
+	// never read it again. So QEMU itself holds it open.
+	keyboard, err := os.OpenFile(s.Files.Keyboard, os.O_RDWR, 0)
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = s.Files.Dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TMPDIR="+s.Files.Dir)
 	cmd.Env = append(cmd.Env, s.Program.Env...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{keyboard}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detach {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
@@ -80,7 +87,9 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
-		cmd.Stdout.(*os.File).Close() // QEMU has its own now
+		for _, f := range append(cmd.ExtraFiles, cmd.Stdout.(*os.File)) {
+			f.Close() // QEMU has its own now
+		}
 		if err == nil {
 			// An error here means that it has ended already; greet finds
 			// that too, and says more.

@@ -78,6 +78,9 @@ func TestStartStatusStop(t *testing.T) {
 	if err != nil || how != qemu.Quit {
 		t.Errorf("stopped: %q, %v; want %q", how, err, qemu.Quit)
 	}
+	if _, err := os.Stat(s.Files.State); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("state file left: %v", err)
+	}
 	if list, err := h.List(); err != nil || len(list) != 0 {
 		t.Errorf("still listed: %v, %v", list, err)
 	}
@@ -171,6 +174,23 @@ func TestBrokenKVMFallsBack(t *testing.T) {
 		qemu.Launch{Accel: qemu.Accel{KVM: true, Device: fake, Sure: true}})
 	if err == nil {
 		t.Error("KVM was insisted upon, and emulation came")
+	}
+}
+
+// QEMU takes a second -accel when the first does not work, and -S keeps the
+// machine from its first step: that is what hanging under KVM looks like.
+func TestSilentKVMFallsBack(t *testing.T) {
+	fake := filepath.Join(t.TempDir(), "kvm")
+	put(t, fake, nil)
+	m := empty(t, qemu.Extra("-accel", "tcg", "-cpu", "max", "-S"))
+	l := qemu.Launch{Accel: qemu.Accel{KVM: true, Device: fake}, Silence: 200 * time.Millisecond}
+	if a := start(t, home(t), m, l).Accel(); a.KVM || !strings.Contains(a.String(), "no sign of life in 200ms") {
+		t.Errorf("accel: %s", a)
+	}
+	spoke := empty(t, qemu.Extra("-accel", "tcg", "-cpu", "max"))
+	l.Silence = 20 * time.Second
+	if a := start(t, home(t), spoke, l).Accel(); !a.KVM {
+		t.Errorf("a machine that speaks was started anew: %s", a)
 	}
 }
 

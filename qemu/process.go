@@ -58,7 +58,7 @@ func startTime(pid int) (ticks uint64, alive bool, err error) {
 // itself hold brackets and spaces; the last one ends it.
 func parseStat(text []byte) (ticks uint64, alive bool, err error) {
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const state, starttime = 3 - 3, 22 - 3 // the fields left begin with number 3
+	const state, starttime = 0, 19 // numbers 3 and 22, of fields that begin with number 3 here
 	if len(fields) <= starttime {
 		return 0, false, fmt.Errorf("not a line of /proc/PID/stat: %q", text)
 	}

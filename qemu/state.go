@@ -95,7 +95,7 @@ func (h Home) read(name string, clean bool) (State, error) {
 
 // clean removes what marks a machine as running. Its logs stay.
 func (f Files) clean() {
-	for _, path := range append(f.sockets(), f.State) {
+	for _, path := range append(f.ends(), f.State) {
 		os.Remove(path) // gone already, most often
 	}
 }

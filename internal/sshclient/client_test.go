@@ -169,6 +169,11 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
+	go func() {
+		if conn, err := silent.Accept(); err == nil {
+			io.WriteString(conn, "SSH-2.0-then-nothing\r\n")
+		}
+	}()
 	s := newServer(t)
 	o := s.options()
 	o.Addr = silent.Addr().String()
