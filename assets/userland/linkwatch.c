@@ -6,7 +6,7 @@
  * a card plugged in later is served like one that was there at boot:
  *
  *     HANDLER IF up     started when the link of IF comes up; may keep running
- *                       (a DHCP client). Ending with 0 means: done, all set.
+ *                       (a DHCP client). Ending with DONE means: all is set.
  *                       Ending otherwise: started again after a pause.
  *                       Gets SIGUSR1 when the link was gone only briefly.
  *     HANDLER IF down   run when the link has been gone for GRACE seconds or
@@ -36,6 +36,7 @@
 #define GRACE 4 /* seconds without a link until addresses go */
 #define PAUSE 3 /* seconds until a failed handler is started again */
 #define CARDS 64
+#define DONE  10 /* exit status of a handler that has nothing more to do */
 #ifndef IFF_LOWER_UP /* linux/if.h has it, but cannot stand beside net/if.h */
 #define IFF_LOWER_UP (1 << 16)
 #endif
@@ -144,7 +145,7 @@ static void reap(void)
 		for (c = cards; c < cards + CARDS; c++)
 			if (c->index && c->pid == pid) {
 				c->pid = 0;
-				if (c->link && status)
+				if (c->link && !(WIFEXITED(status) && WEXITSTATUS(status) == DONE))
 					c->at = now() + PAUSE;
 			}
 }

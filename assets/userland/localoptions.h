@@ -51,7 +51,7 @@
 
 /* One supervised daemon; the host key is made before it starts. */
 #define INETD_MODE 0
-#define DROPBEAR_DELAY_HOSTKEY 1
+#define DROPBEAR_DELAY_HOSTKEY 0
 #define DROPBEAR_REEXEC 1
 #define DO_MOTD 1
 #define MOTD_FILENAME "/etc/motd"

@@ -20,7 +20,11 @@ import (
 var hardened = []string{"-Os", "-fPIE", "-fstack-protector-strong", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",
 	"-ffunction-sections", "-fdata-sections"}
 
-var hardenedLink = []string{"-static-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none"}
+var hardenedLink = []string{"-static-pie", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", pages, "-Wl,--build-id=none"}
+
+// pages tells the linker that memory comes in pages of 4 KiB. For arm64 it
+// would otherwise leave room for pages of 64 KiB, which Floe's kernel has not.
+const pages = "-Wl,-z,max-page-size=4096"
 
 // compiles says whether a line of output tells that a C file is compiled.
 func compiles(line string) bool {
@@ -44,7 +48,7 @@ func (b *builder) busybox(ctx context.Context, jobs int) error {
 			Args: append([]string{"make", "quiet=quiet_", "KCONFIG_NOTIMESTAMP=1", "CC=" + b.cc(), "HOSTCC=gcc", "SKIP_STRIP=y",
 				// What Debian's syslogd does with socket addresses is right with glibc's transparent union only.
 				"CONFIG_EXTRA_CFLAGS=-idirafter ../" + headersDir + " -Wno-error=incompatible-pointer-types",
-				"CONFIG_EXTRA_LDFLAGS=-Wl,--build-id=none"}, args...),
+				"CONFIG_EXTRA_LDFLAGS=-Wl,--build-id=none " + pages}, args...),
 			Sub:   busyboxDir,
 			Stdin: strings.NewReader(stdin),
 		})
