@@ -37,7 +37,7 @@ func masteringPackages(target arch.Arch) []string {
 }
 
 // compilerTools are the same for a host that brings its own.
-func compilerTools() []sandbox.Tool {
+func compilerTools(target arch.Arch) []sandbox.Tool {
 	return []sandbox.Tool{
 		{Name: "gcc", Reason: "compiles the kernel and the userland", Package: "gcc"},
 		{Name: "make", Reason: "runs the builds", Package: "make"},
@@ -49,7 +49,9 @@ func compilerTools() []sandbox.Tool {
 		{Name: "xz", Reason: "compresses the kernel and the initrd", Package: "xz-utils"},
 		{Name: "tar", Reason: "unpacks sources", Package: "tar"},
 		{Name: "patch", Reason: "applies Debian's changes to sources", Package: "patch"},
-		{Name: "musl-gcc", Reason: "links the userland", Package: "musl-tools"},
+		{Name: "bzip2", Reason: "unpacks sources", Package: "bzip2"},
+		{Name: "strip", Reason: "makes programs smaller", Package: "binutils"},
+		{Name: target.Musl() + "-gcc", Reason: "compiles and links the userland", Package: "musl-dev"},
 	}
 }
 
@@ -66,7 +68,7 @@ func masteringTools() []sandbox.Tool {
 
 // compiler gives what compiles for target, and its identity for keys.
 func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
-	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools())
+	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools(target))
 }
 
 // mastering gives what makes boot images for target, and its identity.
