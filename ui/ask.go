@@ -1,11 +1,295 @@
 package ui
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"strconv"
+	"strings"
+
+	"github.com/charmbracelet/colorprofile"
+
+	"floe/internal/fault"
+	"floe/steps"
 )
 
-// Ask asks line by line.
-func Ask(ctx context.Context, house House, in io.Reader, out io.Writer, build func(context.Context) (Built, error)) error {
-	return nil
+// AskOptions are where the plain questions are asked.
+type AskOptions struct {
+	In  io.Reader
+	Out io.Writer
+	Try bool // images can be tried out: there is a person at In
+}
+
+// Ask asks the wizard's questions as numbered lines of text, for screen
+// readers, simple terminals and pipes, and builds. An empty line takes the
+// answer in brackets. The end of the input is never an answer: it ends the
+// questions with an error, and nothing is built.
+func Ask(ctx context.Context, house House, o AskOptions) (*Built, error) {
+	styles := NewStyles(Terminal{Profile: colorprofile.NoTTY, ASCII: true}).At(79)
+	a := &asker{ctx: ctx, house: house, AskOptions: o, styles: styles, input: make(chan string)}
+	go a.read()
+	err := a.run()
+	if errors.Is(err, errQuit) {
+		if a.built != nil {
+			return a.built, nil
+		}
+		if a.flow != nil && a.flow.Changed() {
+			_ = house.Remember(ctx, a.flow.Plan())
+		}
+		err = fault.New(fault.Cancelled, "ask", "", context.Canceled, "")
+	}
+	return a.built, err
+}
+
+// asker is a conversation.
+type asker struct {
+	AskOptions
+	ctx    context.Context
+	house  House
+	styles Styles
+	input  chan string // lines; closed at the end of the input
+	flow   *steps.Flow
+	built  *Built
+}
+
+// What may be said instead of an answer.
+var (
+	errBack = errors.New("back")
+	errQuit = errors.New("quit")
+)
+
+// maxLine is more than any answer takes, in bytes.
+const maxLine = 1 << 20
+
+// read reads lines for as long as anybody takes them.
+func (a *asker) read() {
+	defer close(a.input)
+	lines := bufio.NewScanner(a.In)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		select {
+		case a.input <- strings.TrimRight(lines.Text(), "\r"):
+		case <-a.ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *asker) say(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
+
+func (a *asker) tell(text string) {
+	for _, l := range wrap(clean(text), 79) {
+		a.say("%s", l)
+	}
+}
+
+// line asks for one line. The words back, quit and ? are not answers; with an
+// = before them they are. about names what is asked, and flag how to answer it
+// on the command line, should the input end.
+func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
+	for {
+		fmt.Fprint(a.Out, prompt+" ")
+		text, err := a.next(about, flag)
+		if err != nil {
+			return "", err
+		}
+		switch word := strings.TrimSpace(text); strings.ToLower(word) {
+		case "back":
+			return "", errBack
+		case "quit":
+			return "", errQuit
+		case "?":
+			help()
+			a.tell("back goes to the question before, quit leaves, ? is this help. An answer that is such a word is written with = before it.")
+		default:
+			return strings.TrimPrefix(word, "="), nil
+		}
+	}
+}
+
+// next gives the next line of the input.
+func (a *asker) next(about, flag string) (string, error) {
+	select {
+	case <-a.ctx.Done():
+		return "", context.Cause(a.ctx)
+	case text, ok := <-a.input:
+		if ok {
+			return text, nil
+		}
+		if a.ctx.Err() != nil {
+			return "", context.Cause(a.ctx)
+		}
+		a.say("")
+		hint := "Nothing was accepted and nothing is built. 'floe build' takes the defaults without asking."
+		if flag != "" {
+			hint = "Nothing was accepted and nothing is built. On the command line the answer is " + flag + "."
+		}
+		return "", fault.New(fault.Usage, "ask", about, errors.New("the input ended before the answer"), hint)
+	}
+}
+
+// run is the whole conversation.
+func (a *asker) run() error {
+	if err := a.welcome(); err != nil {
+		return err
+	}
+	for {
+		step, ok := a.flow.Current()
+		var err error
+		if ok {
+			err = a.question(step)
+		} else {
+			err = a.review()
+		}
+		switch {
+		case errors.Is(err, errBack):
+			if !a.flow.Back() {
+				if err := a.welcome(); err != nil {
+					return err
+				}
+			}
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// welcome tells what this is and how the machine is, and begins.
+func (a *asker) welcome() error {
+	if a.flow == nil {
+		a.tell("Floe builds a tiny Linux for containers. A few questions, then it is built here, from signed sources.")
+		a.tell("An empty line takes the answer in [brackets]. back, ? and quit always work.")
+		a.say("")
+		for _, check := range a.house.Checks() {
+			if a.ctx.Err() != nil {
+				return context.Cause(a.ctx)
+			}
+			fmt.Fprint(a.Out, a.styles.Checks([]Check{check(a.ctx)}))
+		}
+	}
+	list := a.house.Beginnings()
+	a.say("\nHow to begin")
+	for i, b := range list {
+		note := b.Note
+		if b.Err != nil {
+			note = "cannot be used: " + reason(b.Err)
+		}
+		a.say("  %d. %s: %s", i+1, b.Title, note)
+	}
+	for {
+		n, err := a.number("Number [1]:", "how to begin", len(list), 1)
+		if errors.Is(err, errBack) {
+			a.say("This is the beginning.")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b := list[n-1]
+		if b.Err == nil {
+			var flow *steps.Flow
+			if flow, err = steps.NewFlow(b.Sources...); err == nil {
+				if a.flow = flow; b.Review {
+					flow.Review()
+				}
+				return nil
+			}
+			b.Err = err
+		}
+		a.say("Not that one: %s", reason(b.Err))
+	}
+}
+
+// number asks for a number from 1 to most; 0 for otherwise means that there is
+// no default.
+func (a *asker) number(prompt, about string, most, otherwise int) (int, error) {
+	for {
+		text, err := a.line(prompt, about, "", func() { a.say("A number from 1 to %d is wanted.", most) })
+		if err != nil {
+			return 0, err
+		}
+		if text == "" && otherwise > 0 {
+			return otherwise, nil
+		}
+		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= most {
+			return n, nil
+		}
+		a.say("A number from 1 to %d is wanted.", most)
+	}
+}
+
+// question asks one step, whatever its kind, until the answer is good.
+func (a *asker) question(step steps.Step) error {
+	n, of := a.flow.Position()
+	if a.flow.Editing() {
+		a.say("\n%s", step.Title)
+	} else {
+		a.say("\nQuestion %d of %d: %s", n, of-1, step.Title)
+	}
+	a.tell(step.Ask)
+	a.tell(step.Help)
+	if step.Kind == steps.Keys {
+		return a.keys(step)
+	}
+	for {
+		values, err := a.answer(step)
+		if err != nil {
+			return err
+		}
+		if err = a.flow.Answer(values...); err == nil {
+			a.effect(step)
+			return nil
+		}
+		a.tell("Not like this: " + reason(err))
+	}
+}
+
+// answer asks for a line, or for one of the choices by number or name.
+func (a *asker) answer(step steps.Step) ([]string, error) {
+	now := step.Values(a.flow.Plan())[0]
+	for i, c := range step.Choices {
+		note := c.Help
+		if c.Refused != "" {
+			note = "not here: " + c.Refused
+		}
+		a.say("  %d. %s: %s", i+1, c.Value, note)
+	}
+	prompt := "Answer [" + now + "]:"
+	switch {
+	case now == "":
+		prompt = "Answer [none]:"
+	case a.flow.Check(step.Key, []string{""}) == nil:
+		prompt = "Answer [" + now + "], - for none:"
+	}
+	flag := "--" + step.Key + " " + step.Value
+	text, err := a.line(prompt, step.Title, flag, func() { a.tell(step.Help); a.say("On the command line: %s", flag) })
+	switch {
+	case err != nil:
+		return nil, err
+	case text == "":
+		return []string{now}, nil
+	case text == "-" && a.flow.Check(step.Key, []string{""}) == nil:
+		return []string{""}, nil
+	}
+	if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(step.Choices) {
+		text = step.Choices[n-1].Value
+	}
+	return []string{text}, nil
+}
+
+// effect says what an answer leads to.
+func (a *asker) effect(step steps.Step) {
+	plan := a.flow.Plan()
+	switch step.Kind {
+	case steps.Codes:
+		a.tell("The boot line will be: " + a.house.BootLine(plan))
+	case steps.Size:
+		a.say("About %d MiB stay for containers.", steps.LeftForContainers(plan.Memory))
+	case steps.Path:
+		if _, text := a.house.LookAt(a.ctx, plan.Output); text != "" {
+			a.tell(text)
+		}
+	}
 }

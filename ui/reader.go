@@ -51,9 +51,7 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 func (r *reader) view(f frame) picture {
 	var rows []string
 	for _, l := range r.lines {
-		for _, w := range wrap(clean(l), f.width) {
-			rows = append(rows, w)
-		}
+		rows = append(rows, wrap(clean(l), f.width)...)
 	}
 	lines := []string{f.Title.Render(r.name), ""}
 	height := f.height - len(lines)

@@ -1,11 +1,5 @@
 package ui
 
-import (
-	"strings"
-
-	"floe/steps"
-)
-
 // title is the name of the place that is shown.
 func (m *wizard) title() string {
 	switch s := m.screen.(type) {
@@ -83,12 +77,4 @@ func (m *wizard) help() screen {
 		lines = append(lines, "  "+pad(r[0], 16)+r[1])
 	}
 	return newReader("Help", lines)
-}
-
-// checkLive tells at once what is wrong with what is being typed.
-func checkLive(flow *steps.Flow, step steps.Step, values []string) string {
-	if err := flow.Check(step.Key, values); err != nil {
-		return strings.TrimSpace(reason(err))
-	}
-	return ""
 }

@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"context"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"floe/internal/fault"
 	"floe/ui"
 )
 
@@ -17,24 +17,31 @@ const plainVariable = "FLOE_PLAIN"
 func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	env := os.Environ()
 	in := ui.Detect(t.In, env)
+	plain = plain || os.Getenv(plainVariable) == "1"
 	if !in.TTY && !plain {
 		return cmd.Help()
 	}
 	ctx, hands := takeHands(cmd.Context())
 	defer hands.Close()
 	h := &house{terminal: t, hands: hands}
-	if plain || os.Getenv(plainVariable) == "1" || t.out.Lines || !t.out.TTY {
-		return h.plainly(ctx)
+	var built *ui.Built
+	var err error
+	if plain || t.out.Lines || !t.out.TTY {
+		built, err = ui.Ask(ctx, h, ui.AskOptions{In: t.In, Out: t.Out, Try: in.TTY})
+	} else {
+		built, err = ui.Wizard(ctx, h, ui.WizardOptions{In: t.In, Out: t.Out, Env: env, Terminal: t.out})
 	}
-	built, err := ui.Wizard(ctx, h, ui.WizardOptions{In: t.In, Out: t.Out, Env: env, Terminal: t.out})
 	if built != nil {
-		t.print(t.styles().Table("Floe", append([]ui.Row{{Key: "image", Value: built.Path}, {Key: "sha256", Value: built.SHA256}}, built.Parts...)) +
-			"\n" + t.styles().Next("What next", built.Next))
+		t.showBuilt(*built)
+	}
+	if fault.Code(err) == int(fault.Cancelled) && ctx.Err() == nil {
+		return exitStatus(fault.Cancelled) // whoever left knows it
 	}
 	return err
 }
 
-// plainly asks the questions line by line.
-func (h *house) plainly(ctx context.Context) error {
-	return ui.Ask(ctx, h, h.In, h.Out, func(ctx context.Context) (ui.Built, error) { return ui.Built{}, nil })
+// showBuilt leaves on the terminal what the wizard's screens took with them.
+func (t *terminal) showBuilt(b ui.Built) {
+	rows := append([]ui.Row{{Key: "image", Value: b.Path}, {Key: "sha256", Value: b.SHA256}}, b.Parts...)
+	t.print(t.styles().Table("Floe", rows) + "\n" + t.styles().Next("What next", b.Next))
 }
