@@ -13,33 +13,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a process of this host that need not be a child. Its number
+// Process is a process of this host that need not be a child. Its number
 // alone means nothing, since numbers are used again: together with the time
 // it started and the boot it started in, it is the same process or none.
-type process struct {
+type Process struct {
 	PID    int    `json:"pid"`
 	Start  uint64 `json:"start"`   // in clock ticks since the boot; field 22 of /proc/PID/stat, see proc_pid_stat(5)
 	BootID string `json:"boot_id"` // /proc/sys/kernel/random/boot_id
 }
 
 // identify looks a live process up.
-func identify(pid int) (process, error) {
+func identify(pid int) (Process, error) {
 	start, alive, err := startTime(pid)
 	if err == nil && !alive {
 		err = errors.New("it has ended")
 	}
 	if err != nil {
-		return process{}, fmt.Errorf("process %d: %w", pid, err)
+		return Process{}, fmt.Errorf("process %d: %w", pid, err)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return process{}, err
+		return Process{}, err
 	}
-	return process{PID: pid, Start: start, BootID: strings.TrimSpace(string(boot))}, nil
+	return Process{PID: pid, Start: start, BootID: strings.TrimSpace(string(boot))}, nil
 }
 
 // alive says whether this very process still runs.
-func (p process) alive() bool {
+func (p Process) alive() bool {
 	now, err := identify(p.PID)
 	return err == nil && now == p
 }
@@ -69,7 +69,7 @@ func parseStat(text []byte) (ticks uint64, alive bool, err error) {
 // handle is a hold on a process: as long as it is held, signals reach that
 // process or nobody.
 type handle struct {
-	who process
+	who Process
 
 	mu     sync.Mutex // over closed: a closed descriptor's number is used again
 	fd     int        // of pidfd_open(2); -1 where the kernel has none
@@ -78,7 +78,7 @@ type handle struct {
 
 // hold takes hold of a process. It fails with os.ErrProcessDone if that very
 // process is gone.
-func (p process) hold() (*handle, error) {
+func (p Process) hold() (*handle, error) {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	switch {
 	case errors.Is(err, unix.ESRCH):

@@ -31,7 +31,7 @@ func TestProcessIsKnownByMoreThanItsNumber(t *testing.T) {
 	if err != nil || !me.alive() {
 		t.Fatalf("%+v, %v", me, err)
 	}
-	for name, p := range map[string]process{
+	for name, p := range map[string]Process{
 		"another start": {me.PID, me.Start + 1, me.BootID},
 		"another boot":  {me.PID, me.Start, "another"},
 		"no number":     {},

@@ -22,7 +22,7 @@ import (
 // runs.
 type State struct {
 	Machine  Machine   `json:"machine"`  // as it was asked for
-	Process  process   `json:"process"`  // the QEMU
+	Process  Process   `json:"process"`  // the QEMU
 	Version  Version   `json:"version"`  // of QEMU
 	Argv     []string  `json:"argv"`     // its command line
 	Accel    Accel     `json:"accel"`    // as it came to be, after a fallback perhaps
