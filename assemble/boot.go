@@ -116,11 +116,10 @@ func addBoot(s *iso.Spec, a arch.Arch, boot string) error {
 
 // menuSpec says what the boot menu offers.
 func menuSpec(spec Spec) grub.MenuSpec {
-	args := []string{"console=tty0", "console=" + spec.Arch.Console() + ",115200"}
 	return grub.MenuSpec{
 		Title:   "Floe " + assets.Version,
 		Initrds: []string{corePath, personalPath},
-		Args:    append(args, spec.BootCodes...),
+		Args:    spec.BootCodes,
 		Serial:  spec.Arch.Console(),
 		Timeout: menuTimeout,
 	}

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"floe/assemble"
+	"floe/assemble/qemutest"
 	"floe/internal/arch"
 	"floe/internal/report"
 	"floe/internal/sshclient"
 	"floe/internal/store"
 	"floe/qemu"
-	"floe/qemu/qemutest"
 )
 
 // fixture is what the tests of this package share: the person's store, since

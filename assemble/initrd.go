@@ -23,8 +23,10 @@ const initrdFile = "core.img"
 // initrdVersion is the version of the code that makes the initrd.
 const initrdVersion = "1"
 
-// coreCompression is what the core initrd is compressed with.
-const coreCompression = initramfs.XZ
+// coreCompression is what the core initrd is compressed with. Of its 1.29 MB
+// xz leaves 559 kB and zstd 585 kB, but unpacking takes the booting processor
+// 210 million instructions with the one and 58 million with the other.
+const coreCompression = initramfs.Zstd
 
 // Initrd gives the core initrd for a: the same for everyone.
 func (b *Builder) Initrd(ctx context.Context, a arch.Arch) (store.Entry, error) {

@@ -27,9 +27,9 @@ func gnuPackage(a arch.Arch) string {
 	return map[arch.Arch]string{arch.AMD64: "x86-64-linux-gnu", arch.ARM64: "aarch64-linux-gnu"}[a]
 }
 
-// masteringPackages make GRUB's images, the ESP and the compressed initrd.
+// masteringPackages make GRUB's images and compress the initrd.
 func masteringPackages(target arch.Arch) []string {
-	list := []string{"grub-common", "mtools", "dosfstools", "xz-utils", "zstd"}
+	list := []string{"grub-common", "xz-utils", "zstd"}
 	if target == arch.ARM64 {
 		return append(list, "grub-efi-arm64-bin")
 	}
@@ -59,8 +59,6 @@ func compilerTools(target arch.Arch) []sandbox.Tool {
 func masteringTools() []sandbox.Tool {
 	return []sandbox.Tool{
 		{Name: "grub-mkimage", Reason: "makes the boot loader's images", Package: "grub-common, grub-pc-bin and grub-efi-amd64-bin"},
-		{Name: "mkfs.fat", Reason: "formats the EFI system partition", Package: "dosfstools"},
-		{Name: "mcopy", Reason: "fills the EFI system partition", Package: "mtools"},
 		{Name: "xz", Reason: "compresses the initrd", Package: "xz-utils"},
 		{Name: "zstd", Reason: "compresses the initrd", Package: "zstd"},
 	}

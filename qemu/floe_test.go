@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble/qemutest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
-	"floe/qemu/qemutest"
 )
 
 // otherVar makes this test program another floe: one that starts a machine,

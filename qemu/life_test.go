@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble/qemutest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
-	"floe/qemu/qemutest"
 )
 
 // home is a place for machines that ends with the test.

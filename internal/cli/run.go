@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floe/internal/sshclient/tty"
+	"floe/internal/tty"
 	"floe/qemu"
 	"floe/steps"
 	"floe/ui"

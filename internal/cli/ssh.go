@@ -12,7 +12,7 @@ import (
 
 	"floe/internal/report"
 	"floe/internal/sshclient"
-	"floe/internal/sshclient/tty"
+	"floe/internal/tty"
 	"floe/qemu"
 )
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble/qemutest"
 	"floe/internal/arch"
-	"floe/qemu/qemutest"
 	"floe/qemu/qmp"
 )
 

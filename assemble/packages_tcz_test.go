@@ -1,0 +1,283 @@
+package assemble_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"floe/assemble"
+	"floe/assets"
+	"floe/internal/arch"
+	"floe/internal/sandbox"
+	"floe/internal/store"
+	"floe/internal/tcz"
+)
+
+// packageBuilder builds in the person's store: docker alone takes minutes.
+func packageBuilder(t *testing.T) *assemble.Builder {
+	t.Helper()
+	dir, err := store.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return builderIn(t, dir)
+}
+
+func builderIn(t *testing.T, dir string) *assemble.Builder {
+	t.Helper()
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return assemble.New(assemble.Options{Store: s})
+}
+
+// TestPackageFiles unpacks every package of the table with unsquashfs and
+// looks: is everything there that it says, does it belong to root, has it the
+// one time, and does every ELF file find its loader and libraries in the
+// package or in those that are loaded before it.
+func TestPackageFiles(t *testing.T) {
+	b := packageBuilder(t)
+	names, err := assemble.PackageNames()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Short() {
+		names = []string{"glibc", "ca-certificates", "iptables", "e2fsprogs"}
+	}
+	names = append(names, "htop") // no definition of ours: derived
+	list, err := b.Packages(t.Context(), arch.AMD64, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := map[string]map[string]bool{} // by package
+	for _, p := range list {
+		t.Run(p.Name, func(t *testing.T) {
+			dir := unsquash(t, root, p)
+			contents[p.Name] = checkListing(t, dir, p)
+			seen := map[string]bool{}
+			for _, dep := range append(dependencies(t, p, list), p.Name) {
+				for file := range contents[dep] {
+					seen[file] = true
+				}
+			}
+			checkLibraries(t, dir, seen)
+		})
+	}
+}
+
+// dependencies reads the .dep files, all the way down.
+func dependencies(t *testing.T, p assemble.Package, list []assemble.Package) []string {
+	t.Helper()
+	text, err := os.ReadFile(p.Path() + ".dep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range strings.Fields(string(text)) {
+		for _, other := range list {
+			if other.Name+tcz.Ext == file {
+				names = append(names, other.Name)
+				names = append(names, dependencies(t, other, list)...)
+			}
+		}
+	}
+	return names
+}
+
+// unsquash unpacks a package into the folder root.
+func unsquash(t *testing.T, root *sandbox.Root, p assemble.Package) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Link(p.Path(), filepath.Join(dir, "p.tcz")); err != nil {
+		data, err := os.ReadFile(p.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "p.tcz"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := output(t, root, dir, "unsquashfs", "-d", "", "-lln", "p.tcz")
+	stamp := assets.Date().Format("2006-01-02 15:04")
+	for line := range strings.Lines(long) {
+		if f := strings.Fields(line); len(f) < 5 || f[1] != "0/0" || f[3]+" "+f[4] != stamp {
+			t.Errorf("not root's, or not of %s: %s", stamp, line)
+		}
+	}
+	output(t, root, dir, "unsquashfs", "-q", "-n", "-no-xattrs", "-d", "root", "p.tcz")
+	return filepath.Join(dir, "root")
+}
+
+// checkListing compares what is in a package with its .list, and looks for
+// what must not be there. It gives the paths.
+func checkListing(t *testing.T, dir string, p assemble.Package) map[string]bool {
+	t.Helper()
+	listed, err := tcz.ReadList(p.Dir, p.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	err = filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			rel, _ := filepath.Rel(dir, name)
+			found = append(found, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	if !slices.Equal(found, listed) {
+		t.Errorf("the package has %d files, its list %d", len(found), len(listed))
+	}
+	set := map[string]bool{}
+	copyright := false
+	for _, name := range found {
+		set[name] = true
+		copyright = copyright || path.Base(name) == "copyright"
+		for _, bad := range []string{"usr/sbin/", "usr/share/man/", "usr/share/locale/", "usr/lib/systemd/"} {
+			if strings.HasPrefix(name, bad) {
+				t.Errorf("%s has no business in a package", name)
+			}
+		}
+		if !strings.HasPrefix(name, "usr/") && !strings.HasPrefix(name, "etc/") {
+			t.Errorf("%s is neither below usr nor etc", name)
+		}
+	}
+	if !copyright {
+		t.Error("no licence")
+	}
+	return set
+}
+
+// checkLibraries looks for what every ELF file needs. A loader's path and a
+// name in the multiarch folder are all that the programs of the table use; a
+// path of its own (DT_RUNPATH) would be found missing here.
+func checkLibraries(t *testing.T, dir string, have map[string]bool) {
+	t.Helper()
+	programs := 0
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		f, err := elf.Open(name)
+		if err != nil {
+			return nil // not ELF
+		}
+		defer f.Close()
+		programs++
+		for _, p := range f.Progs {
+			if p.Type != elf.PT_INTERP {
+				continue
+			}
+			loader := make([]byte, p.Filesz)
+			if _, err := p.ReadAt(loader, 0); err != nil {
+				return err
+			}
+			if at := "usr" + string(bytes.TrimRight(loader, "\x00")); !have[at] {
+				t.Errorf("%s: no loader %s", name, at)
+			}
+		}
+		if f.SectionByType(elf.SHT_DYNAMIC) == nil {
+			return nil
+		}
+		libraries, err := f.ImportedLibraries()
+		for _, lib := range libraries {
+			if !have["usr/lib/"+arch.AMD64.Triplet()+"/"+lib] {
+				t.Errorf("%s: no library %s", name, lib)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d ELF files", programs)
+}
+
+// TestPackageConflicts wants a path that several packages have to be the same
+// thing in all of them: which of them comes first does not matter then.
+func TestPackageConflicts(t *testing.T) {
+	b := packageBuilder(t)
+	names := []string{"iptables", "nftables", "e2fsprogs", "apparmor"}
+	if !testing.Short() {
+		names = append(names, "docker", "podman", "git", "openssh")
+	}
+	list, err := b.Packages(t.Context(), arch.AMD64, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type origin struct{ pkg, is string }
+	first := map[string]origin{}
+	for _, p := range list {
+		dir := unsquash(t, root, p)
+		for name := range checkListing(t, dir, p) {
+			full := filepath.Join(dir, name)
+			target, err := os.Readlink(full)
+			is := "link to " + target
+			if err != nil {
+				data, err := os.ReadFile(full)
+				if err != nil {
+					t.Fatal(err)
+				}
+				is = fmt.Sprintf("file %x", data)
+			}
+			if old, ok := first[name]; ok && old.is != is {
+				t.Errorf("%s of %s is not that of %s", name, p.Name, old.pkg)
+			}
+			first[name] = origin{p.Name, is}
+		}
+	}
+}
+
+// TestPackageIsReproducible builds a package once more in an empty store.
+func TestPackageIsReproducible(t *testing.T) {
+	known, err := store.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(t.TempDir(), "store")
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(known, "downloads"), filepath.Join(fresh, "downloads")); err != nil {
+		t.Fatal(err)
+	}
+	var sums []string
+	for _, b := range []*assemble.Builder{packageBuilder(t), builderIn(t, fresh)} {
+		list, err := b.Packages(t.Context(), arch.AMD64, "e2fsprogs", "terminfo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(assemble.PackageSums(list))
+		for _, p := range list {
+			info, err := os.ReadFile(p.Path() + ".info")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += string(info)
+		}
+		sums = append(sums, text)
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("the same inputs gave:\n%s\nand then:\n%s", sums[0], sums[1])
+	}
+}
