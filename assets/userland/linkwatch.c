@@ -99,10 +99,17 @@ static void up(struct card *c)
 
 static void down(struct card *c)
 {
+	const struct timespec tick = { .tv_nsec = 50000000 };
+	int ticks = 0;
+
 	c->at = 0;
-	if (c->pid) {
+	if (c->pid) { /* a second to end by itself */
 		kill(-c->pid, SIGTERM);
-		waitpid(c->pid, 0, 0);
+		while (waitpid(c->pid, 0, WNOHANG) == 0) {
+			nanosleep(&tick, 0);
+			if (++ticks == 20)
+				kill(-c->pid, SIGKILL);
+		}
 		c->pid = 0;
 	}
 	if (c->served) {
