@@ -74,12 +74,19 @@ func isHTTP(uri string) bool {
 	return strings.HasPrefix(uri, "http://") || strings.HasPrefix(uri, "https://")
 }
 
-// foreign says that the entry is signed by a key that is not Debian's.
+// foreign says that the entry is signed by keyrings none of which is Debian's.
+// Fingerprints and keys within the entry tell nothing.
 func (e aptEntry) foreign() bool {
-	if e.signedBy == "" {
-		return false
+	rings := 0
+	for ring := range strings.FieldsFuncSeq(e.signedBy, func(c rune) bool { return c == ' ' || c == ',' || c == '\n' }) {
+		if strings.HasPrefix(path.Base(ring), "debian-archive-") {
+			return false
+		}
+		if strings.HasPrefix(ring, "/") {
+			rings++
+		}
 	}
-	return !strings.HasPrefix(path.Base(e.signedBy), "debian-archive-")
+	return rings > 0 && !strings.Contains(e.signedBy, "BEGIN PGP")
 }
 
 func (e aptEntry) hasSecuritySuite() bool {

@@ -81,6 +81,7 @@ func TestBadRelease(t *testing.T) {
 		{"text after it", func(m *mirror) { m.set(inRelease, append(m.files[inRelease], "\nVersion: 14\n"...)) }, "text follows"},
 		{"text before it", func(m *mirror) { m.set(inRelease, append([]byte("Version: 14\n"), m.files[inRelease]...)) }, "does not start with"},
 		{"other suite", func(m *mirror) { m.set(inRelease, m.files["/debian/dists/trixie-updates/InRelease"]) }, `expected "trixie"`},
+		{"endless", func(m *mirror) { m.hook = endless(inRelease) }, "too large"},
 		{"a web page", func(m *mirror) { m.set(inRelease, []byte("<html>please log in</html>")) }, "does not start with"},
 	}
 	for _, c := range cases {
@@ -124,6 +125,16 @@ func TestNetworkIsSpared(t *testing.T) {
 	a = open(t, o)
 	if got := names(resolve(t, a, "tool")); got != want || m.asked() != 0 {
 		t.Errorf("second run asked the network or resolved otherwise: %s", got)
+	}
+	// The answer itself is on disk: no table is needed for it.
+	if err := os.Rename(filepath.Join(o.Cache, "table"), filepath.Join(o.Cache, "away")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(resolve(t, open(t, o), "tool")); got != want || m.asked() != 0 {
+		t.Errorf("third run, without tables, asked the network or resolved otherwise: %s", got)
+	}
+	if err := os.Rename(filepath.Join(o.Cache, "away"), filepath.Join(o.Cache, "table")); err != nil {
+		t.Fatal(err)
 	}
 	// A request that was never made is worked out from the table on disk.
 	resolve(t, a, "gawk")

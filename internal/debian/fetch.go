@@ -148,14 +148,12 @@ func (a *Archive) complete(ctx context.Context, f File, out *os.File, m *meter, 
 		return err
 	}
 	m.add(have)
-	err = a.fromMirrors(ctx, f, m.log, final, func(t *transfer, url string) error {
+	// Nothing is synced to the disk: what a power cut spoils is found out when
+	// the file is looked at the next time, and fetched again.
+	return a.fromMirrors(ctx, f, m.log, final, func(t *transfer, url string) error {
 		t.grown = m.add
 		return fill(ctx, t, url, f, out)
 	})
-	if err != nil {
-		return err
-	}
-	return out.Sync()
 }
 
 // fill fetches and checks f. What an earlier run left is used; if the whole is

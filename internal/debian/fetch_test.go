@@ -74,6 +74,29 @@ func TestWrongBytes(t *testing.T) {
 	}
 }
 
+// endless makes a hook that never stops sending one path.
+func endless(path string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != path {
+			return false
+		}
+		for {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return true
+			}
+		}
+	}
+}
+
+func TestEndless(t *testing.T) {
+	m := newMirror(t)
+	m.hook = endless(toolDeb)
+	a, f, err := fetchTool(t, m, m.options())
+	if fault.Code(err) != int(fault.Verify) || len(kept(a, f)) > 0 {
+		t.Fatalf("error %v; kept %v", err, kept(a, f))
+	}
+}
+
 // TestTruncated checks a mirror whose copy of a file is too short, for good.
 func TestTruncated(t *testing.T) {
 	m := newMirror(t)
@@ -121,13 +144,13 @@ func TestStall(t *testing.T) {
 		return true
 	})
 	o := m.options()
-	o.Patience.Attempts = 2
+	o.Patience.Attempts, o.Patience.Stall = 2, 300*time.Millisecond
 	start := time.Now()
 	_, _, err := fetchTool(t, m, o)
 	if fault.Code(err) != int(fault.Network) || !strings.Contains(err.Error(), "no data for 300ms") {
 		t.Fatalf("error %v, want one that tells of the stall", err)
 	}
-	if d := time.Since(start); d > 3*time.Second {
+	if d := time.Since(start); d > 15*time.Second {
 		t.Errorf("gave up after %v", d)
 	}
 }
@@ -144,87 +167,14 @@ func TestSlowIsNotStalled(t *testing.T) {
 			w.Write(data[:n])
 			w.(http.Flusher).Flush()
 			data = data[n:]
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
 		}
 		return true
 	})
-	if _, _, err := fetchTool(t, m, m.options()); err != nil {
+	o := m.options()
+	o.Patience.Stall, o.Patience.Attempts = time.Second, 1
+	if _, _, err := fetchTool(t, m, o); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// cutAfter makes a hook that breaks the connection of the first request after
-// n bytes, and records the ranges that later ones ask for.
-func cutAfter(m *mirror, n int, ranges *[]string) func(http.ResponseWriter, *http.Request) bool {
-	first := true
-	return onTool(func(w http.ResponseWriter, r *http.Request) bool {
-		*ranges = append(*ranges, r.Header.Get("Range"))
-		if !first {
-			return false
-		}
-		first = false
-		w.Header().Set("Content-Length", fmt.Sprint(len(m.files[toolDeb])))
-		w.Write(m.files[toolDeb][:n])
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	})
-}
-
-func TestResumeAfterCut(t *testing.T) {
-	m := newMirror(t)
-	var ranges []string
-	m.hook = cutAfter(m, 5000, &ranges)
-	if _, _, err := fetchTool(t, m, m.options()); err != nil {
-		t.Fatal(err)
-	}
-	if len(ranges) != 2 || ranges[0] != "" || ranges[1] != "bytes=5000-" {
-		t.Errorf("ranges asked for: %q", ranges)
-	}
-}
-
-func TestResumeIgnoredByServer(t *testing.T) {
-	m := newMirror(t)
-	var ranges []string
-	cut := cutAfter(m, 5000, &ranges)
-	m.hook = onTool(func(w http.ResponseWriter, r *http.Request) bool {
-		if !cut(w, r) {
-			w.Write(m.files[toolDeb]) // 200 and the whole
-		}
-		return true
-	})
-	if _, _, err := fetchTool(t, m, m.options()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestResumeOfEarlierRun finds what a killed run left, right and wrong.
-func TestResumeOfEarlierRun(t *testing.T) {
-	for name, spoil := range map[string]func([]byte){"right": func([]byte) {}, "damaged": func(b []byte) { b[7] ^= 1 }} {
-		t.Run(name, func(t *testing.T) {
-			m := newMirror(t)
-			o := m.options()
-			data := m.files[toolDeb]
-			left := bytes.Clone(data[:6000])
-			spoil(left)
-			open(t, o)
-			if err := os.WriteFile(filepath.Join(o.Cache, "partial", sum(data)), left, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			var sent atomic.Int64
-			m.hook = onTool(func(w http.ResponseWriter, r *http.Request) bool {
-				if r.Header.Get("Range") == "bytes=6000-" {
-					sent.Add(1)
-				}
-				return false
-			})
-			a, f, err := fetchTool(t, m, o)
-			if err != nil || sent.Load() != 1 {
-				t.Fatalf("%v; %d requests for the rest", err, sent.Load())
-			}
-			if k := kept(a, f); len(k) != 1 {
-				t.Errorf("in the cache: %v", k)
-			}
-		})
 	}
 }
 
@@ -336,7 +286,7 @@ func TestCancel(t *testing.T) {
 	if fault.Code(err) != int(fault.Cancelled) {
 		t.Errorf("error %v (code %d)", err, fault.Code(err))
 	}
-	if d := time.Since(start); d > 200*time.Millisecond {
+	if d := time.Since(start); d > 2*time.Second {
 		t.Errorf("cancelling took %v", d)
 	}
 }

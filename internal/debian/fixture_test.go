@@ -270,7 +270,7 @@ func (m *mirror) options() Options {
 		Mirrors:  []Mirror{{Main: m.url + "/debian", Security: m.url + "/debian-security", From: "the test"}},
 		Keyring:  publicKeys(m.t, m.key),
 		Archs:    []arch.Arch{arch.AMD64, arch.ARM64},
-		Patience: Patience{Stall: 300 * time.Millisecond, Attempts: 3, Wait: time.Millisecond},
+		Patience: Patience{Stall: 20 * time.Second, Attempts: 3, Wait: time.Millisecond},
 		Now:      func() time.Time { return today },
 		Report:   &log{},
 	}

@@ -86,6 +86,28 @@ Components: main
 			"etc/apt/mirrors/debian.list":   "# comment\nhttp://one.example/debian\tpriority:1\n",
 			"etc/apt/mirrors/security.list": "http://sec.example/debian-security\n",
 		}, "http://one.example/debian http://sec.example/debian-security"},
+		{"keys in the entry", map[string]string{sources: `Types: deb
+URIs: http://one.example/debian
+Suites: trixie
+Components: main
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ /abc
+ -----END PGP PUBLIC KEY BLOCK-----
+
+Types: deb
+URIs: http://two.example/debian
+Suites: trixie
+Components: main
+Signed-By: 04B54C3CDCA79751B16BC6B5225629DF75B188BD
+
+Types: deb
+URIs: http://three.example/debian
+Suites: trixie
+Components: main
+Signed-By: /usr/share/keyrings/vendor.gpg,/usr/share/keyrings/other.gpg
+`}, "http://one.example/debian http://one.example/debian-security; http://two.example/debian http://two.example/debian-security"},
 		{"old security suites", map[string]string{list: "deb http://one.example/debian buster main\ndeb http://one.example/sec buster/updates main\n"}, "http://one.example/debian http://one.example/sec"},
 	}
 	for _, c := range cases {

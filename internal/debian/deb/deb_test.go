@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -220,9 +221,33 @@ func TestDecompressAhead(t *testing.T) {
 	if r, err = Decompress("x.xz", bytes.NewReader(packed)); err != nil {
 		t.Fatal(err)
 	}
-	io.ReadFull(r, make([]byte, 100))
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		t.Error(err)
+	}
 	r.Close()
 	r.Close()
+}
+
+// TestAheadPassesOn checks readers that give little at a time, data together
+// with the end, and an error in the middle.
+func TestAheadPassesOn(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789"), 60000)
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		r   io.Reader
+		err error
+	}{
+		"half":          {iotest.HalfReader(bytes.NewReader(text)), nil},
+		"data with end": {iotest.DataErrReader(bytes.NewReader(text)), nil},
+		"broken":        {io.MultiReader(bytes.NewReader(text), iotest.ErrReader(broken)), broken},
+	} {
+		r := ahead(c.r)
+		got, err := io.ReadAll(r)
+		if !bytes.Equal(got, text) || !errors.Is(err, c.err) {
+			t.Errorf("%s: %d of %d bytes, %v", name, len(got), len(text), err)
+		}
+		r.Close()
+	}
 }
 
 func TestUntar(t *testing.T) {

@@ -38,6 +38,8 @@ func patchCases() []patchCase {
 		{"several hunks, all moved", map[string]string{"f": "0\n" + numbered + numbered}, "--- a/f\n+++ b/f\n@@ -2,2 +2,3 @@\n line C\n+more\n \n@@ -4,3 +5,2 @@\n line E\n-line F\n \n@@ -16,3 +16,2 @@\n line F\n-\n line H\n",
 			map[string]string{"f": "0\n" + strings.Replace(strings.Replace(numbered, "line C\n", "line C\nmore\n", 1), "line F\n", "", 1) + strings.Replace(numbered, "line F\n\n", "line F\n", 1)}},
 		{"at the start and the end", map[string]string{"f": "a\nb\nc\nd\n"}, "--- a/f\n+++ b/f\n@@ -1,3 +1,4 @@\n+0\n a\n b\n c\n@@ -2,3 +3,4 @@\n b\n c\n d\n+e\n", map[string]string{"f": "0\na\nb\nc\nd\ne\n"}},
+		{"less context before, not at the start", map[string]string{"f": "x\na\nb\nc\nd\n"}, "--- a/f\n+++ b/f\n@@ -1,3 +1,4 @@\n+0\n a\n b\n c\n", nil},
+		{"less context after, not at the end", map[string]string{"f": "a\nb\nc\nd\n"}, "--- a/f\n+++ b/f\n@@ -1,3 +1,4 @@\n a\n b\n c\n+e\n", nil},
 		{"added at the end", map[string]string{"f": "a\nb\nc\nd\n"}, "--- a/f\n+++ b/f\n@@ -2,3 +2,4 @@\n b\n c\n d\n+e\n", map[string]string{"f": "a\nb\nc\nd\ne\n"}},
 		{"two files", map[string]string{"f": "a\n", "g": "b\n"}, "diff -ru x/f y/f\n--- x/f\n+++ y/f\n@@ -1 +1 @@\n-a\n+A\ndiff -ru x/g y/g\n--- x/g\n+++ y/g\n@@ -1 +1 @@\n-b\n+B\n", map[string]string{"f": "A\n", "g": "B\n"}},
 		{"the second file fails", map[string]string{"f": "a\n", "g": "b\n"}, "--- x/f\n+++ y/f\n@@ -1 +1 @@\n-a\n+A\n--- x/g\n+++ y/g\n@@ -1 +1 @@\n-z\n+B\n", nil},
