@@ -163,7 +163,7 @@ func TestSlowIsNotStalled(t *testing.T) {
 		data := m.files[toolDeb]
 		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 		for len(data) > 0 {
-			n := min(len(data), 1500)
+			n := min(len(data), 900)
 			w.Write(data[:n])
 			w.(http.Flusher).Flush()
 			data = data[n:]
