@@ -50,7 +50,7 @@ func All() []Step {
 			Key: "memory", Short: "m", Kind: Size, Title: "Memory", Value: "SIZE", Default: "512",
 			Ask:  "How much memory for trying it out?",
 			Help: "Memory of the machine that tries the image out, in MiB, or with M or G behind it; 64 at least.",
-			show: func(p *Plan) string { return fmt.Sprintf("%d MiB, to try it out", p.Memory) },
+			show: func(p *Plan) string { return fmt.Sprintf("%d MiB (try-out)", p.Memory) },
 			set: func(p *Plan, v []string) (err error) {
 				p.Memory, err = parseMemory(v[0])
 				return err
@@ -68,7 +68,7 @@ func All() []Step {
 			Key: "cpus", Kind: Text, Detail: true, Title: "Processors", Value: "N", Default: "2",
 			Ask:  "How many processors for trying it out?",
 			Help: "Processors of the machine that tries the image out.",
-			show: func(p *Plan) string { return fmt.Sprintf("%d, to try it out", p.CPUs) },
+			show: func(p *Plan) string { return fmt.Sprintf("%d (try-out)", p.CPUs) },
 			set: func(p *Plan, v []string) (err error) {
 				p.CPUs, err = parseCount(v[0], 1, 255)
 				return err
@@ -83,7 +83,7 @@ func All() []Step {
 				{Value: "bios", Title: "BIOS", Help: "as PCs had it until about 2012; starts sooner"},
 				{Value: "uefi", Title: "UEFI", Help: "as PCs have it today"},
 			},
-			show: func(p *Plan) string { return p.Firmware + ", to try it out" },
+			show: func(p *Plan) string { return p.Firmware + " (try-out)" },
 			set:  choice(func(p *Plan) *string { return &p.Firmware }),
 			get:  func(p *Plan) []string { return []string{p.Firmware} },
 		},

@@ -162,7 +162,7 @@ func (b *buildScreen) view(f frame) picture {
 	for i, a := range b.actions {
 		style := f.Text
 		if i == b.at {
-			style = f.Warm.Bold(true)
+			style = f.Act
 		}
 		lines = append(lines, f.pointed(i == b.at, style.Render(a.text)))
 	}

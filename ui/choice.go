@@ -79,6 +79,9 @@ func (f frame) choice(c steps.Choice, here bool) block {
 	case f.describe:
 		return append(b, f.fit("    "+f.Muted.Render(c.Help), f.width))
 	}
+	if cost != "" {
+		b[0] += "  "
+	}
 	b[0] = f.fit(b[0]+f.Muted.Render(c.Help), f.width)
 	return b
 }

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
@@ -43,7 +45,7 @@ func (d *dialog) press(msg tea.KeyPressMsg) (want intent, done bool) {
 }
 
 func (d *dialog) keys(k keyMap) []key.Binding {
-	return []key.Binding{k.Up, as(k.Next, "choose"), as(k.Back, d.options[0].text)}
+	return []key.Binding{k.Up, as(k.Next, "choose"), as(k.Back, strings.ToLower(d.options[0].text))}
 }
 
 func (d *dialog) view(f frame) picture {

@@ -41,14 +41,17 @@ func newGrid(width, height int) grid {
 
 func (g grid) tooSmall() bool { return g.width < leastWidth || g.height < leastRows }
 
+// airy tells that there is room for blank rows, and for a second row of help.
+func (g grid) airy() bool { return g.height >= fullHeight-2 }
+
 // rows around the body: header, message, blank, help.
 func (g grid) around() int {
 	n := 1 + 1 + 1
 	if g.dots {
 		n++ // the dots
 	}
-	if g.height >= fullHeight-2 {
-		n += 2 // the blank, the second row of help
+	if g.airy() {
+		n += 3 // a blank above the body and one below, the second row of help
 	}
 	return n
 }
@@ -80,6 +83,9 @@ func (m *wizard) View() tea.View {
 	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: g.body(), describe: g.describe, spin: m.beats}
 	pic := m.body(f)
 	rows := m.header(g)
+	if g.airy() {
+		rows = append(rows, "")
+	}
 	at := len(rows)
 	pane := m.pane(g)
 	for i := range g.body() {
@@ -94,13 +100,18 @@ func (m *wizard) View() tea.View {
 	}
 	rows = append(rows, m.footer(g)...)
 	for i, r := range rows {
-		rows[i] = strings.TrimRight(m.styles.fit(r, g.width), " ")
+		rows[i] = trim(m.styles.fit(r, g.width))
 	}
 	v.Content = strings.Join(rows, "\n")
 	if pic.cursor != nil && m.dialog == nil {
 		v.Cursor = tea.NewCursor(pic.cursor.x+edge, pic.cursor.y+at)
 	}
 	return v
+}
+
+// trim cuts the spaces at the end of a styled row.
+func trim(row string) string {
+	return ansi.Truncate(row, ansi.StringWidth(strings.TrimRight(ansi.Strip(row), " ")), "")
 }
 
 // body draws what is on top: a dialog, an overlay, or the screen.
@@ -153,20 +164,26 @@ func (m *wizard) dots(n, of int) string {
 func (m *wizard) footer(g grid) []string {
 	s, width := m.styles, g.width-2*edge
 	margin := strings.Repeat(" ", edge)
-	message := ""
+	message, paint := "", s.Text
 	if m.message.text != "" {
 		glyph, _, style := s.level(m.message.level)
 		if m.message.level == Note {
 			glyph, style = s.Glyphs.Arrow, s.Text
 		}
-		message = style.Render(glyph + " " + clean(m.message.text))
+		message = glyph + " " + clean(m.message.text)
+		paint = style
 	}
-	rows := []string{margin + s.fit(message, width)}
 	local, general := m.helpKeys()
-	if g.height < fullHeight-2 {
-		return append(rows, margin+s.helpLine(append(local, general...), width))
+	if !g.airy() {
+		return []string{margin + s.fit(paint.Render(message), width), margin + s.helpLine(append(local, general...), width)}
 	}
-	return append(rows, "", margin+s.helpLine(local, width), margin+s.helpLine(general, width))
+	// A long message takes the blank row as well.
+	lines := append(wrap(message, width), "")
+	if len(lines) > 3 {
+		lines[1] = strings.Join(lines[1:], " ")
+	}
+	rows := []string{margin + paint.Render(lines[0]), margin + s.fit(paint.Render(lines[1]), width)}
+	return append(rows, margin+s.helpLine(local, width), margin+s.helpLine(general, width))
 }
 
 // helpKeys are the keys that work now: those of the screen, and those that

@@ -26,6 +26,9 @@ type keyForm struct {
 // deafMsg ends the swallowing, unless more came since.
 type deafMsg int
 
+// refusedPrivate is what is said of a private key, in any field.
+const refusedPrivate = "Private key refused and wiped. Paste the .pub line."
+
 // deafFor is how long nothing must be typed after a private key was.
 const deafFor = 300 * time.Millisecond
 
@@ -130,7 +133,7 @@ func (s *keysScreen) pasted(text string) (intent, tea.Cmd) {
 	if err != nil {
 		if steps.IsPrivate(text) {
 			s.form.wipe()
-			return sayIntent{Fail, "That is a private key: it was not taken, and is kept nowhere here. Paste the .pub file's line."}, s.form.listenLater()
+			return sayIntent{Fail, refusedPrivate}, s.form.listenLater()
 		}
 		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA… me@home' is wanted"}, nil
 	}

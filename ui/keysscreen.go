@@ -8,6 +8,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"floe/steps"
 	"floe/steps/keysource"
@@ -312,10 +313,11 @@ func (s *keysScreen) row(f frame, r keyRow, here bool) block {
 		}
 	}
 	if r.title != "" {
+		width := 16
 		if r.opens != noWay {
-			box = ""
+			box, width = "", 20
 		}
-		return block{f.fit(f.pointed(here, box+style.Render(pad(r.title, 16))+"  "+f.Muted.Render(r.about)), f.width)}
+		return block{f.fit(f.pointed(here, box+style.Render(pad(r.title, width))+"  "+f.Muted.Render(r.about)), f.width)}
 	}
 	name := clean(r.key.Comment)
 	if name == "" {
@@ -328,14 +330,24 @@ func (s *keysScreen) row(f frame, r keyRow, here bool) block {
 	if r.key.Fingerprint == "" { // nothing is known yet, or any more
 		name, about = clean(r.value), "in the plan"
 	}
-	first := f.pointed(here, box+style.Render(pad(name, 24))+"  "+f.Muted.Render(pad(about, 14)+clean(r.key.From)))
+	first := f.pointed(here, box+style.Render(pad(name, s.nameWidth()))+"  "+f.Muted.Render(pad(about, 13)+clean(r.key.From)))
+	b := block{f.fit(first, f.width)}
+	if r.key.Fingerprint != "" {
+		b = append(b, f.fit("      "+f.Muted.Render(r.key.Fingerprint), f.width))
+	}
 	if r.key.Weak != "" {
-		return block{f.fit(first, f.width), f.fit("      "+f.Warn.Render(f.Glyphs.Warn+" weak: ")+f.Muted.Render(r.key.Weak), f.width)}
+		b = append(b, f.fit("      "+f.Warn.Render(f.Glyphs.Warn+" weak: ")+f.Muted.Render(r.key.Weak), f.width))
 	}
-	if r.key.Fingerprint == "" {
-		return block{f.fit(first, f.width)}
+	return b
+}
+
+// nameWidth is how wide the column of names is.
+func (s *keysScreen) nameWidth() int {
+	w := 14
+	for _, r := range s.rows {
+		w = max(w, ansi.StringWidth(clean(r.key.Comment)))
 	}
-	return block{f.fit(first, f.width), f.fit("      "+f.Muted.Render(r.key.Fingerprint), f.width)}
+	return min(w, 24)
 }
 
 // stepOf finds a step by its key.

@@ -9,12 +9,12 @@ import (
 // a log. It lies over a screen, which is as it was when the reader goes.
 type reader struct {
 	name  string
-	lines []string
-	top   int  // first line that is shown, before it is fitted to the height
-	end   bool // show the end
+	lines func() []string // as they are by now
+	top   int             // first line that is shown, before it is fitted to the height
+	end   bool            // show the end
 }
 
-func newReader(name string, lines []string) *reader { return &reader{name: name, lines: lines} }
+func newReader(name string, lines func() []string) *reader { return &reader{name: name, lines: lines} }
 
 // following begins at the end.
 func (r *reader) following() *reader { r.end = true; return r }
@@ -36,7 +36,7 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 	case is(press, k.PageDown):
 		step = 10
 	case is(press, k.Home):
-		step = -len(r.lines)
+		step = -r.top
 	case is(press, k.End):
 		r.end = true
 		return nil, nil
@@ -50,7 +50,7 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 
 func (r *reader) view(f frame) picture {
 	var rows []string
-	for _, l := range r.lines {
+	for _, l := range r.lines() {
 		rows = append(rows, wrap(clean(l), f.width)...)
 	}
 	lines := []string{f.Title.Render(r.name), ""}
@@ -71,7 +71,7 @@ func (r *reader) view(f frame) picture {
 }
 
 func (r *reader) keys(k keyMap) []key.Binding {
-	return []key.Binding{k.Up, k.PageUp, k.PageDown, k.Home, k.End, k.Back}
+	return []key.Binding{k.Back, k.Up, k.PageUp, k.PageDown, k.Home, k.End}
 }
 
 func (r *reader) typing() bool { return false }

@@ -67,7 +67,7 @@ func (r *reviewScreen) view(f frame) picture {
 		here := len(r.steps)+i == r.at
 		style := f.Text
 		if here {
-			style = f.Warm.Bold(true)
+			style = f.Act
 		}
 		b := block{f.pointed(here, style.Render(a.text))}
 		if i == 0 {

@@ -72,6 +72,7 @@ type Styles struct {
 	Ice    lipgloss.Style // what moves: bars, spinners, the cursor
 	Deep   lipgloss.Style // lines and frames
 	Warm   lipgloss.Style // the one accent: what to do next
+	Act    lipgloss.Style // the same at the cursor: what enter does
 	OK     lipgloss.Style
 	Warn   lipgloss.Style
 	Fail   lipgloss.Style
@@ -90,13 +91,14 @@ func NewStyles(t Terminal) Styles {
 	base := lipgloss.NewStyle()
 	if t.Profile <= colorprofile.NoTTY {
 		s.Text, s.Strong, s.Title, s.Muted, s.Ice = base, base, base, base, base
-		s.Deep, s.Warm, s.OK, s.Warn, s.Fail = base, base, base, base, base
+		s.Deep, s.Warm, s.Act, s.OK, s.Warn, s.Fail = base, base, base, base, base, base
 		return s
 	}
 	paint := func(r role) lipgloss.Style { return base.Foreground(s.pick(r)) }
 	s.Text, s.Strong = base, base.Bold(true)
 	s.Title = paint(ice).Bold(true)
 	s.Muted, s.Ice, s.Deep, s.Warm = paint(muted), paint(ice), paint(deep), paint(warm)
+	s.Act = s.Warm.Bold(true)
 	s.OK, s.Warn, s.Fail = paint(okay), paint(warn).Bold(true), paint(fail).Bold(true)
 	if t.Profile <= colorprofile.ANSI {
 		// Some palettes of 16 colours hide bright black in the background.

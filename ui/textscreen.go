@@ -174,7 +174,7 @@ func (t *textScreen) effect(f frame) []string {
 
 // memoryLines say what is left for containers, around the size that is chosen.
 func memoryLines(f frame, chosen int) []string {
-	lines := []string{f.Muted.Render(pad("memory", 12) + "stays for containers")}
+	lines := []string{f.Muted.Render("  " + pad("memory", 12) + "stays for containers")}
 	told := false
 	row := func(mib int) {
 		text := pad(fmt.Sprintf("%d MiB", mib), 12) + fmt.Sprintf("about %d MiB", steps.LeftForContainers(mib))

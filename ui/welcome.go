@@ -78,14 +78,8 @@ func (w *welcomeScreen) choose() intent {
 }
 
 func (w *welcomeScreen) view(f frame) picture {
-	var lines []string
-	intro := f.intro()
-	if f.describe {
-		lines = append(lines, intro...)
-		lines = append(lines, "")
-	}
-	rows := w.rows()
-	for i, b := range rows {
+	rows := make([]string, len(w.rows()))
+	for i, b := range w.rows() {
 		title, note := f.Text, b.Note
 		if i == w.at {
 			title = f.Strong
@@ -93,51 +87,74 @@ func (w *welcomeScreen) view(f frame) picture {
 		if b.Err != nil {
 			title, note = f.Muted, reason(b.Err)
 		}
-		lines = append(lines, f.fit(f.pointed(i == w.at, title.Render(pad(b.Title, 16))+"  "+f.Muted.Render(clean(note))), f.width))
+		rows[i] = f.pointed(i == w.at, title.Render(pad(b.Title, 14))+"  "+f.Muted.Render(clean(note)))
 	}
+	lines := f.opening(rows)
 	lines = append(lines, "")
-	checks := w.checkLines(f)
 	room := f.height - len(lines)
+	checks := w.checkLines(f, false)
+	if len(checks) > room {
+		checks = w.checkLines(f, true)
+	}
 	if len(checks) > room && room > 0 {
-		hidden := len(checks) - room + 1
-		checks = append(checks[:room-1], f.Muted.Render(fmt.Sprintf("  %s %d more lines: 'floe doctor' shows them all", f.Glyphs.Down, hidden)))
+		checks = append(checks[:room-1], f.more(f.Glyphs.Down, len(checks)-room+1)+f.Muted.Render("; 'floe doctor' shows all"))
 	}
 	return picture{lines: append(lines, checks...)}
 }
 
-// intro says what this is, beside the mascot where there is room.
-func (f frame) intro() []string {
-	text := []string{
-		"Floe builds a tiny Linux for containers: it runs from memory,",
-		"boots from a USB stick, a CD or in QEMU, and keeps nothing on disk.",
-		"", "A few questions, then it is built from signed sources.",
+// about is what a person who knows nothing yet is told.
+const about = "Floe builds a tiny Linux for containers, here, from signed sources. It boots from a USB stick, a CD or in QEMU, and runs from memory."
+
+// besideArt is where text begins that stands beside the mascot, in columns.
+const besideArt = 27
+
+// opening says what this is, above the ways to begin; beside both stands the
+// mascot, unless the pane has it already.
+func (f frame) opening(rows []string) []string {
+	if !f.describe {
+		return f.fitAll(rows, f.width)
 	}
-	if f.width < 76 || f.height < 18 {
-		return f.paragraphs(strings.Join(text, " "), f.Text.Render)
+	if f.width < 72 {
+		return append(append(f.paragraphs(about, f.Text.Render), ""), f.fitAll(rows, f.width)...)
 	}
 	art := strings.Split(strings.TrimRight(Mascot(f.Styles), "\n"), "\n")
-	out := make([]string, len(art))
-	words := wrap("Floe builds a tiny Linux for containers. It boots from a USB stick, a CD or in QEMU, and runs from memory.", f.width-28)
-	words = append(words, "")
-	words = append(words, wrap("A few questions, then it is built here, from signed sources. Nothing is written to a disk unless you say so.", f.width-28)...)
-	for i := range art {
-		out[i] = pad(art[i], 26)
-		if j := i - 1; j >= 0 && j < len(words) {
-			out[i] += f.Text.Render(words[j])
+	words := append(wrap(about, f.width-besideArt), "")
+	words = append(words, f.fitAll(rows, f.width-besideArt)...)
+	for i := range max(len(art), len(words)) {
+		if i >= len(art) {
+			art = append(art, "")
+		}
+		if i < len(words) {
+			art[i] = pad(art[i], besideArt) + words[i]
 		}
 	}
-	return out
+	return art
 }
 
-func (w *welcomeScreen) checkLines(f frame) []string {
-	s := f.Styles.At(f.width)
-	text := strings.TrimRight(s.Checks(w.found), "\n")
-	var lines []string
-	if text != "" {
-		lines = strings.Split(text, "\n")
+func (f frame) fitAll(lines []string, width int) []string {
+	for i, l := range lines {
+		lines[i] = f.fit(l, width)
 	}
-	for i, l := range lines { // the frame has its own margin
-		lines[i] = strings.TrimPrefix(l, margin(f.width))
+	return lines
+}
+
+// checkLines lists what was found. Brief, each check has one line, and only
+// what fails says what mends it.
+func (w *welcomeScreen) checkLines(f frame, brief bool) []string {
+	var lines []string
+	for _, c := range w.found {
+		if brief && c.Level < Fail {
+			c.Hint = ""
+		}
+		text := strings.TrimRight(f.Styles.At(f.width).Checks([]Check{c}), "\n")
+		for i, l := range strings.Split(text, "\n") {
+			if brief && c.Level < Fail && i > 0 {
+				last := lines[len(lines)-1] + " " + strings.TrimSpace(l)
+				lines[len(lines)-1] = f.fit(last, f.width)
+				break
+			}
+			lines = append(lines, strings.TrimPrefix(l, margin(f.width))) // the frame has its own
+		}
 	}
 	if n := len(w.found); n < len(w.checks) {
 		lines = append(lines, f.spinner()+" "+f.Muted.Render(fmt.Sprintf("looking at this machine: %d of %d", n+1, len(w.checks))))

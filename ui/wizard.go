@@ -172,10 +172,10 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 			m.over = m.help()
 			return nil
 		case is(msg, k.Command) && m.flow != nil:
-			m.over = newReader("The same from the command line", m.commandLines())
+			m.over = newReader("The same from the command line", m.commandLines)
 			return nil
 		case is(msg, k.Log) && m.build != nil && m.screen == screen(m.build):
-			m.over = newReader("Log", m.build.logLines()).following()
+			m.over = newReader("Log", m.build.logLines).following()
 			return nil
 		}
 	}
@@ -189,7 +189,7 @@ func (m *wizard) paste(msg tea.PasteMsg) tea.Cmd {
 		return nil
 	}
 	if steps.IsPrivate(msg.Content) {
-		m.message = sayIntent{Fail, "That was a private key: it was not taken, and is kept nowhere here. Paste the .pub file's line."}
+		m.message = sayIntent{Fail, refusedPrivate}
 		if w, ok := m.screen.(interface{ wipe() }); ok {
 			w.wipe()
 		}

@@ -76,5 +76,5 @@ func (m *wizard) help() screen {
 	for _, r := range rows {
 		lines = append(lines, "  "+pad(r[0], 16)+r[1])
 	}
-	return newReader("Help", lines)
+	return newReader("Help", func() []string { return lines })
 }

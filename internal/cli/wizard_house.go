@@ -42,7 +42,7 @@ func lastPlan() string { return filepath.Join(xdg.StateHome, "floe", "last.toml"
 // The environment comes before all of them.
 func (h *house) Beginnings() []ui.Beginning {
 	env := steps.Environment(os.LookupEnv)
-	list := []ui.Beginning{{Title: "Start", Note: "a few questions, each with a default", Sources: []steps.Source{env}}}
+	list := []ui.Beginning{{Title: "Start", Note: "a few questions", Sources: []steps.Source{env}}}
 	add := func(title, path, note string) {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -57,7 +57,7 @@ func (h *house) Beginnings() []ui.Beginning {
 		b.Err = err
 		list = append(list, b)
 	}
-	add("Resume", lastPlan(), "the answers of")
+	add("Resume", lastPlan(), "answered")
 	add("Load "+planFile, planFile, "saved")
 	return list
 }
@@ -68,7 +68,7 @@ func describe(sources []steps.Source, note string, at time.Time) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, %s: %s %s", p.Hostname, p.Arch, note, at.Format("2 Jan 15:04")), nil
+	return fmt.Sprintf("%s, %s %s", p.Hostname, note, at.Format("2 Jan 15:04")), nil
 }
 
 // Checks are the doctor's.

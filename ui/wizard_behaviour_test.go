@@ -1,0 +1,257 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+	"floe/steps"
+)
+
+func TestWizardWholeWay(t *testing.T) {
+	r := newRig(t, &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()})
+	r.at("Welcome").sees("41 GiB free").press("enter")
+	r.at("SSH keys").press("enter")
+	r.at("Host name").press("ctrl+u", "box", "enter")
+	r.at("Boot codes").press("quiet q ? p", "enter")
+	r.at("Memory").press("up", "enter")
+	r.at("Image").press("enter")
+	r.at("Review").sees("box", "quiet q ? p", "1024 MiB", "floe-amd64.iso").press("enter")
+	r.at("Done").sees("/home/ada/floe-amd64.iso", "floe ssh", "0123456789abcdef")
+	if r.house.remembered != 1 || r.quit {
+		t.Errorf("remembered %d times, quit: %t", r.house.remembered, r.quit)
+	}
+	r.press("down", "enter").at("Review")
+	r.goTo("Done").press("down", "down", "enter")
+	if !r.quit || r.m.built == nil || r.m.built.Path != testBuilt().Path {
+		t.Errorf("quit: %t, built: %+v", r.quit, r.m.built)
+	}
+}
+
+// Back from everywhere, with the answers kept.
+func TestWizardThereAndBack(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Host name").press("x", "enter").goTo("Review")
+	for _, title := range []string{"Image", "Memory", "Boot codes", "Host name", "SSH keys", "Welcome"} {
+		r.press("esc").at(title)
+	}
+	r.sees("Go on with the answers so far").press("enter").at("SSH keys").press("enter").at("Host name").sees("floex")
+	r.press("ctrl+u", "-bad-", "enter").at("Host name").sees("letters, digits and dashes").press("esc").at("SSH keys")
+	r.press("enter").sees("floex")
+}
+
+func TestWizardEditsAndComesBack(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Review")
+	rows := r.m.flow.Applying()
+	for i, step := range rows {
+		r.m.show()
+		for range len(rows) - i {
+			r.press("up")
+		}
+		r.press("e").at(step.Title).press("enter").at("Review").press("up")
+	}
+	// Editing is left by esc too, and changes nothing then.
+	r.m.flow.Edit("hostname")
+	r.m.show()
+	r.press("zzz", "esc").at("Review")
+	if got := r.m.flow.Plan().Hostname; got != "floe" {
+		t.Errorf("the host name is %q", got)
+	}
+}
+
+// Every step has a screen, and every screen takes the answer that it shows.
+func TestWizardHasAScreenForEveryStep(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Review")
+	for _, step := range steps.All() {
+		before := step.Values(r.m.flow.Plan())
+		r.m.flow.Edit(step.Key)
+		r.m.show()
+		r.at(step.Title).sees(step.Ask).press("enter").at("Review").sees(step.Title)
+		if after := step.Values(r.m.flow.Plan()); !slices.Equal(before, after) {
+			t.Errorf("%s: %q becomes %q", step.Key, before, after)
+		}
+	}
+}
+
+// ctrl+c asks on every screen; staying comes first, and changes nothing.
+func TestWizardAsksBeforeItLeaves(t *testing.T) {
+	for name, scene := range scenes {
+		house := scene.house
+		r := newRig(t, &house)
+		scene.play(r)
+		if r.m.dialog != nil {
+			continue
+		}
+		before := r.view()
+		for _, stay := range []string{"enter", "esc"} {
+			r.press("ctrl+c")
+			if r.m.dialog == nil || r.m.dialog.at != 0 {
+				t.Errorf("%s: ctrl+c does not ask with staying first:\n%s", name, r.view())
+				break
+			}
+			if r.press(stay); r.quit || r.m.dialog != nil || r.view() != before {
+				t.Errorf("%s: after ctrl+c and %s (quit: %t)\n%s", name, stay, r.quit, r.view())
+			}
+		}
+		r.press("q", "x")
+		if r.quit {
+			t.Errorf("%s: a bare letter quits", name)
+		}
+		if r.m.running() {
+			r.m.build.end(Built{}, context.Canceled)
+		}
+		if r.press("ctrl+c", "ctrl+c"); !r.quit {
+			t.Errorf("%s: ctrl+c twice does not leave:\n%s", name, r.view())
+		}
+	}
+}
+
+func TestWizardKeepsAnswersOnLeaving(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("SSH keys").press("ctrl+c", "down", "enter")
+	if r.house.remembered != 0 {
+		t.Error("nothing was answered, and that was kept")
+	}
+	r = newRig(t, &testHouse{}).goTo("Host name").press("enter", "ctrl+c", "down", "enter")
+	if r.house.remembered != 1 || !r.quit {
+		t.Errorf("remembered %d times", r.house.remembered)
+	}
+}
+
+func TestWizardPrivateKeys(t *testing.T) {
+	const private = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
+	for _, title := range []string{"SSH keys", "Host name", "Boot codes", "Memory", "Image"} {
+		r := newRig(t, &testHouse{}).goTo(title)
+		if title == "SSH keys" {
+			r.press("down", "down", "enter")
+		}
+		r.send(tea.PasteMsg{Content: private})
+		if view := r.view(); strings.Contains(view, "c2Vj") || strings.Contains(view, "BEGIN") {
+			t.Errorf("%s shows a private key:\n%s", title, view)
+		}
+		r.sees("Private key refused")
+	}
+	// Without bracketed paste its lines are typed, each with an enter.
+	r := newRig(t, &testHouse{}).goTo("SSH keys").press("down", "down", "enter")
+	form := r.m.screen.(*keysScreen).form
+	r.m.screen.update(tea.KeyPressMsg{Code: '-', Text: "-----BEGIN OPENSSH PRIVATE KEY-----"})
+	want, _ := r.m.screen.update(named["enter"]) // its command, which ends the deafness, is held back
+	r.m.act(want)
+	for _, c := range "c2VjcmV0" {
+		r.m.screen.update(tea.KeyPressMsg{Code: c, Text: string(c)})
+	}
+	r.m.screen.update(named["enter"])
+	r.sees("Private key refused")
+	if got := form.input.Value(); got != "" {
+		t.Errorf("the field holds %q", got)
+	}
+	r.send(deafMsg(form.deaf))
+	r.press("ssh-ed25519 nonsense", "enter").sees("not a public key").press("esc").sees("No key")
+}
+
+func TestWizardKeys(t *testing.T) {
+	r := newRig(t, &testHouse{keys: manyKeys(2), imported: manyKeys(4)}).goTo("SSH keys")
+	if got := r.m.screen.(*keysScreen).chosen; len(got) != 1 || !got[steps.OwnKey] {
+		t.Errorf("chosen from the beginning: %v", got)
+	}
+	r.press("space", "enter").at("SSH keys").sees("Nobody could log in")
+	// Imports are not preselected, and the cursor goes to them.
+	r.press("down", "down", "down", "enter", "ada", "enter")
+	if got := r.m.screen.(*keysScreen).chosen; len(got) != 0 {
+		t.Errorf("an import is chosen: %v", got)
+	}
+	r.press("space", "down", "down", "space", "enter").at("Host name")
+	if got, want := r.m.flow.Plan().SSHKeys, []string{manyKeys(4)[0].Value, manyKeys(4)[2].Value}; !slices.Equal(got, want) {
+		t.Errorf("keys %q, not %q", got, want)
+	}
+	r.press("esc").at("SSH keys")
+	if n := len(r.m.screen.(*keysScreen).rows); n != 8 {
+		t.Errorf("%d rows after coming back: keys are there twice, or gone\n%s", n, r.view())
+	}
+	// No key goes with no other.
+	r.press("end", "space", "enter").at("Host name")
+	if got := r.m.flow.Plan().SSHKeys; !slices.Equal(got, []string{steps.NoKey}) {
+		t.Errorf("keys %q", got)
+	}
+	r.press("esc", "space", "enter")
+	if got := r.m.flow.Plan().SSHKeys; !slices.Equal(got, []string{steps.OwnKey}) {
+		t.Errorf("keys %q", got)
+	}
+	// A new key is chosen.
+	r.press("esc").press("/", "make", "enter", "enter", "enter").sees("Made and selected").press("enter")
+	if got := r.m.flow.Plan().SSHKeys; !slices.Contains(got, "~/.ssh/id_ed25519_floe.pub") {
+		t.Errorf("keys %q", got)
+	}
+}
+
+func TestWizardSaves(t *testing.T) {
+	r := newRig(t, &testHouse{saveErr: fs.ErrExist}).goTo("Review").press("s").sees("Replace floe.toml?")
+	if r.press("enter"); r.house.saved {
+		t.Error("the file was replaced without being asked for")
+	}
+	if r.press("s", "down", "enter").sees("Saved as floe.toml"); !r.house.saved {
+		t.Error("the file was not replaced")
+	}
+}
+
+func TestWizardBuildFailsAndRetries(t *testing.T) {
+	r := newRig(t, &testHouse{buildErr: buildFailure()}).goTo("Review").press("enter").at("The build failed").sees("make: exit status 2", "kernel-amd64.log")
+	if r.m.built != nil {
+		t.Error("a failed build has an image")
+	}
+	r.house.buildErr, r.house.built = nil, testBuilt()
+	r.press("enter").at("Done")
+	r.house.buildErr = fault.New(fault.Cancelled, "build", "", context.Canceled, "")
+	r.press("down", "enter").at("Review").press("enter").at("Stopped").press("down", "enter").at("Review")
+}
+
+func TestWizardTriesOut(t *testing.T) {
+	r := newRig(t, &testHouse{built: testBuilt()}).goTo("Review").press("down", "enter")
+	r.at("Done") // the terminal is lent by bubbletea, which is not there: see the program's own test
+	r.send(triedMsg{errors.New("QEMU is not there")})
+	r.sees("QEMU is not there", "Try it out")
+}
+
+// The display stays quick and correct while a build says a lot.
+func TestWizardStopsABuild(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Review")
+	cancelled := false
+	r.m.startBuild(false)
+	r.m.build.cancel = func() { cancelled = true }
+	r.press("esc").sees("Stop the build?").press("enter").at("Building")
+	if cancelled {
+		t.Error("staying stops the build")
+	}
+	r.press("l").sees("Nothing has been said").press("esc")
+	r.send(batchMsg{{Time: begun, Stage: "kernel", Kind: report.Started, Text: "Kernel"}})
+	r.press("ctrl+c", "down", "enter").at("Stopping")
+	if !cancelled {
+		t.Error("the build was not cancelled")
+	}
+	r.press("ctrl+c").sees("Leave before the build has stopped?").press("enter")
+	r.send(builtMsg{err: context.Canceled})
+	r.at("Stopped").sees("kept")
+}
+
+func TestWizardNeverBlocks(t *testing.T) {
+	house := &testHouse{hold: make(chan struct{}), events: testEvents()}
+	defer close(house.hold)
+	m := newWizard(t.Context(), house, NewStyles(looks["escape"]), 80, 24)
+	m.begin(house.Beginnings()[0])
+	m.flow.Review()
+	m.show()
+	begin := time.Now()
+	for _, k := range []string{"enter", "esc", "enter", "ctrl+c", "enter"} {
+		m.Update(named[k]) // commands are dropped
+		m.View()
+	}
+	if spent := time.Since(begin); spent > time.Second {
+		t.Errorf("five keys took %s", spent)
+	}
+}

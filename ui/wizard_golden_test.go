@@ -1,0 +1,183 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+	"floe/steps"
+	"floe/steps/keysource"
+)
+
+// wizardSizes are those of the golden files.
+var wizardSizes = [][2]int{{80, 24}, {100, 30}, {60, 16}}
+
+var goodChecks = []Check{
+	{Level: OK, Name: "system", Text: "linux on amd64, 2 processors"},
+	{Level: OK, Name: "disk space", Text: "41 GiB free in /home/ada/.cache/floe; a first build needs 8.0 GiB"},
+	{Level: Warn, Name: "kvm", Text: "this processor shows no virtualisation (vmx or svm)", Hint: "nothing needs to be done: trying an image out is emulated, and slower"},
+}
+
+func manyKeys(n int) (keys []keysource.Key) {
+	for i := range n {
+		keys = append(keys, testKey(fmt.Sprintf("key-%d@host", i), i))
+	}
+	return keys
+}
+
+// scenes are the wizard's screens, each in a state worth looking at.
+var scenes = map[string]struct {
+	house testHouse
+	play  func(*rig)
+}{
+	"welcome": {testHouse{checks: goodChecks, beginnings: []Beginning{
+		{Title: "Start", Note: "a few questions, each with a default"},
+		{Title: "Resume", Note: "box, amd64: the answers of 1 Mar 14:02", Review: true},
+		{Title: "Load floe.toml", Err: fault.New(fault.Usage, "read the plan", "floe.toml", errors.New("line 3: unknown key"), "")},
+	}}, func(*rig) {}},
+	"welcome-loading": {testHouse{checks: goodChecks}, func(r *rig) { r.m.welcome.found = r.m.welcome.found[:1] }},
+	"welcome-failing": {testHouse{checks: append(goodChecks[:2:2], Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: no route to host", Hint: "check the network, or set a mirror"})}, func(*rig) {}},
+	"welcome-overfull": {testHouse{checks: func() (c []Check) {
+		for i := range 20 {
+			c = append(c, Check{Level: Fail, Name: fmt.Sprint("check ", i), Text: "something is not there", Hint: "get it"})
+		}
+		return c
+	}()}, func(*rig) {}},
+	"keys-empty": {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("space", "enter") }},
+	"keys": {testHouse{keys: append(manyKeys(2), keysource.Key{Value: "~/.ssh/id_old.pub", From: "~/.ssh/id_old.pub", PublicKey: steps.PublicKey{
+		Type: "rsa", Bits: 1024, Fingerprint: "SHA256:" + strings.Repeat("z", 43), Comment: "old@vax", Weak: "an RSA key of 1024 bits is too weak; 2048 are the least"}})},
+		func(r *rig) { r.goTo("SSH keys").press("down", "space") }},
+	"keys-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) { r.goTo("SSH keys").press("pgdown", "pgdown") }},
+	"keys-filter":   {testHouse{keys: manyKeys(30)}, func(r *rig) { r.goTo("SSH keys").press("/", "key-2") }},
+	"keys-import":   {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "enter", "tab", "ada") }},
+	"keys-import-error": {testHouse{importErr: fault.New(fault.Network, "fetch ssh keys", "GitHub, ada", keysource.ErrRateLimited, "Try again later, or paste the key.")},
+		func(r *rig) { r.goTo("SSH keys").press("down", "enter", "ada", "enter") }},
+	"keys-imported": {testHouse{imported: manyKeys(2)}, func(r *rig) { r.goTo("SSH keys").press("down", "enter", "ada", "enter") }},
+	"keys-paste": {testHouse{}, func(r *rig) {
+		r.goTo("SSH keys").press("down", "down", "enter")
+		r.send(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n"})
+	}},
+	"keys-new":     {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"text":         {testHouse{}, func(r *rig) { r.goTo("Host name") }},
+	"text-error":   {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
+	"text-long":    {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
+	"codes":        {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
+	"memory":       {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
+	"memory-error": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
+	"path":         {testHouse{}, func(r *rig) { r.goTo("Image") }},
+	"path-warning": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/x.iso") }},
+	"choice": {testHouse{}, func(r *rig) {
+		r.goTo("Review")
+		r.m.flow.Edit("firmware")
+		r.m.show()
+	}},
+	"choice-refused": {testHouse{}, func(r *rig) {
+		r.goTo("Review")
+		step, _ := stepOf("toolchain")
+		step.Choices = []steps.Choice{{Value: "a", Title: "Docker", Help: "the one most people know", Image: 60500000, Memory: 65},
+			{Value: "b", Title: "Podman", Help: "without a daemon", Image: 38200000, Memory: 30, Refused: "its package is not in this archive"}}
+		r.m.flow.Edit("toolchain")
+		r.m.screen = newChoiceScreen(step, nil)
+		r.press("down", "enter")
+	}},
+	"review":        {testHouse{}, func(r *rig) { r.goTo("Review") }},
+	"review-answer": {testHouse{}, func(r *rig) { r.goTo("Review").press("up", "up", "up") }},
+	"review-saved":  {testHouse{}, func(r *rig) { r.goTo("Review").press("s") }},
+	"command":       {testHouse{}, func(r *rig) { r.goTo("Host name").press("x", "enter").goTo("Review").press("p") }},
+	"help":          {testHouse{}, func(r *rig) { r.goTo("Review").press("?") }},
+	"leave":         {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("ctrl+c") }},
+	"building": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+	}},
+	"building-quiet": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+		r.m.build.tick(after(300))
+	}},
+	"building-overfull": {testHouse{}, func(r *rig) {
+		var events []report.Event
+		for i := range 40 {
+			id := fmt.Sprint("stage", i)
+			events = append(events, report.Event{Time: after(float64(i)), Stage: id, Kind: report.Started, Text: fmt.Sprint("Stage ", i)})
+			if i < 30 {
+				events = append(events, report.Event{Time: after(float64(i)), Stage: id, Kind: report.Done, Elapsed: 1e9})
+			}
+		}
+		building(r, events)
+	}},
+	"stopping": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+		r.press("ctrl+c", "down", "enter")
+	}},
+	"failed": {testHouse{}, func(r *rig) {
+		building(r, append(testEvents(),
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
+			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
+		r.send(builtMsg{err: buildFailure()})
+	}},
+	"log": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+		r.press("l")
+	}},
+	"done": {testHouse{built: testBuilt()}, func(r *rig) { r.goTo("Review").press("enter") }},
+}
+
+// building puts a wizard where it is while it builds.
+func building(r *rig, events []report.Event) {
+	r.goTo("Review")
+	r.m.startBuild(false) // what it gives is not run: nothing is built
+	r.send(batchMsg(events))
+}
+
+func TestWizardScreens(t *testing.T) {
+	for name, scene := range scenes {
+		t.Run(name, func(t *testing.T) {
+			for _, look := range []string{"escape", "dark", "linux"} {
+				var all strings.Builder
+				for _, size := range wizardSizes {
+					house := scene.house
+					r := newRigOn(t, &house, looks[look], size[0], size[1])
+					scene.play(r)
+					view := r.view()
+					checkText(t, name, looks[look], view)
+					fmt.Fprintf(&all, "--- %d×%d\n%s\n", size[0], size[1], view)
+				}
+				if look == "linux" { // its letters are ASCII, its words those of the others
+					for _, c := range strings.ReplaceAll(all.String(), "×", "x") {
+						if c > '~' && !strings.ContainsRune("…", c) {
+							t.Errorf("%q is shown where only ASCII is", c)
+							break
+						}
+					}
+					continue
+				}
+				golden(t, "wizard-"+name+"-"+look, all.String())
+			}
+		})
+	}
+}
+
+// TestWizardTooSmall: the size needed is said, nothing is done by accident,
+// and every answer is there again afterwards.
+func TestWizardTooSmall(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Host name").press("x")
+	for _, size := range [][2]int{{59, 16}, {60, 15}, {20, 5}, {5, 2}, {1, 1}} {
+		r.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		view := r.view()
+		if size[0] > 50 && !strings.Contains(view, "60×16") {
+			t.Errorf("at %v: %s", size, view)
+		}
+		r.press("q", "enter", "esc")
+	}
+	r.send(tea.WindowSizeMsg{Width: 60, Height: 16})
+	r.at("Host name").sees("floex")
+	r.send(tea.WindowSizeMsg{})
+	if r.m.width != 80 || r.m.height != 24 {
+		t.Errorf("a terminal without a size counts as %d×%d", r.m.width, r.m.height)
+	}
+}
