@@ -13,7 +13,19 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = updating()
+
+// updating is the flag that teatest brings, or a new one of the same name.
+func updating() *bool {
+	if flag.Lookup("update") == nil {
+		return flag.Bool("update", false, "write the golden files anew")
+	}
+	on := false
+	for _, a := range os.Args[1:] {
+		on = on || a == "-update" || a == "-test.update" || a == "-update=true"
+	}
+	return &on
+}
 
 // golden compares got with testdata/name.golden.
 func golden(t *testing.T, name, got string) {

@@ -115,7 +115,7 @@ func (s *keysScreen) submit() (intent, tea.Cmd) {
 		service := form.services[form.service]
 		return nil, func() tea.Msg {
 			keys, err := s.house.Import(s.ctx, service, text)
-			say := fmt.Sprintf("%d keys of %s at %s. Compare the fingerprints, then select with space.", len(keys), text, service)
+			say := fmt.Sprintf("%d keys of %s at %s. Compare the fingerprints before you select.", len(keys), text, service)
 			return keysMsg{keys: keys, err: err, say: strings.Replace(say, "1 keys", "1 key", 1)}
 		}
 	}
