@@ -1,6 +1,7 @@
 package assemble_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"floe/assets"
 	"floe/internal/arch"
@@ -100,7 +102,9 @@ func (g *guest) run(script string, args ...string) (string, error) {
 	g.must(err)
 	name := filepath.Join(g.bin, script)
 	g.must(os.WriteFile(name, []byte(strings.Replace(string(text), "#!/bin/sh", "#!"+filepath.Join(g.bin, "sh"), 1)), 0o755))
-	cmd := exec.Command(name, args...)
+	ctx, cancel := context.WithTimeout(g.t.Context(), 15*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = []string{"PATH=" + g.bin, "TCE_ROOT=" + g.root, "bc_cmdline=" + g.path("cmdline")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
