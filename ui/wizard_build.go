@@ -112,8 +112,16 @@ func (m *wizard) tried(msg triedMsg) {
 // the terminal by itself.
 type lent func() error
 
-// Run calls the function.
-func (l lent) Run() error { return l() }
+// Run calls the function, and takes a moment even if that does not: the
+// goroutine of bubbletea (2.1) that drew until now stops the ticker of the one
+// that draws from then on, should it come to that late, and the screen would
+// stand still for good.
+func (l lent) Run() error {
+	done := time.After(Beat)
+	err := l()
+	<-done
+	return err
+}
 
 // SetStdin does nothing.
 func (lent) SetStdin(io.Reader) {}
