@@ -57,7 +57,7 @@ var folders = []struct {
 	{"etc/sv", 0o755, Root}, {"etc/sv/acpid", 0o755, Root}, {"etc/sv/klogd", 0o755, Root},
 	{"etc/sv/net", 0o755, Root}, {"etc/sv/ntpd", 0o755, Root}, {"etc/sv/ssh", 0o755, Root},
 	{"etc/sv/syslogd", 0o755, Root}, {"etc/sysctl.d", 0o755, Root},
-	{"home/floe", 0o750, User},
+	{"home/floe", 0o750, User}, {"home/floe/.ssh", 0o700, User},
 	{"usr/bin", 0o755, Root}, {"usr/lib", 0o755, Root}, {"usr/local", 0o755, Root},
 	{"usr/local/bin", 0o755, Root}, {"usr/local/sbin", 0o755, Root},
 	{"var/empty", 0o755, Root}, {"var/lib", 0o755, Root}, {"var/log", 0o755, Root},
