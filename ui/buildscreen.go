@@ -240,23 +240,33 @@ func (b *buildScreen) result(f frame) []string {
 	if b.tryErr != nil {
 		lines = append(f.errorLines(b.tryErr), "")
 	}
+	keys := 6
+	for _, p := range b.built.Parts {
+		keys = max(keys, ansi.StringWidth(clean(p.Key)))
+	}
 	row := func(key, value string) {
-		head := f.Muted.Render(pad(key, 9))
-		for _, l := range wrap(value, f.width-9) {
+		head := f.Muted.Render(pad(clean(key), keys+2))
+		for _, l := range wrap(value, f.width-keys-2) {
 			lines = append(lines, head+f.Text.Render(l))
-			head = strings.Repeat(" ", 9)
+			head = strings.Repeat(" ", keys+2)
 		}
 	}
 	row("image", b.built.Path)
 	row("size", amount(b.built.Size, report.Bytes)+f.Muted.Render(fmt.Sprintf(" (%s bytes)", amount(b.built.Size, ""))))
 	row("sha256", b.built.SHA256)
-	if f.describe {
+	lines = append(append(lines, ""), f.commands(b.built.Next)...)
+	if f.describe && len(b.built.Parts) > 0 {
+		lines = append(lines, "")
 		for _, p := range b.built.Parts {
-			row(clean(p.Key), clean(p.Value))
+			row(p.Key, clean(p.Value))
 		}
 	}
-	lines = append(lines, "")
-	for _, c := range b.built.Next {
+	return lines
+}
+
+// commands says what to type, each command whole.
+func (f frame) commands(list []Command) (lines []string) {
+	for _, c := range list {
 		head := f.Warm.Render(c.Line)
 		if what := "  " + clean(c.What); ansi.StringWidth(c.Line)+ansi.StringWidth(what) <= f.width {
 			head += f.Muted.Render(what)

@@ -139,20 +139,16 @@ func (f frame) fitAll(lines []string, width int) []string {
 }
 
 // checkLines lists what was found. Brief, each check has one line, and only
-// what fails says what mends it.
+// what fails has a second one, with what mends it.
 func (w *welcomeScreen) checkLines(f frame, brief bool) []string {
 	var lines []string
 	for _, c := range w.found {
-		if brief && c.Level < Fail {
-			c.Hint = ""
+		if brief {
+			lines = append(lines, f.briefCheck(c)...)
+			continue
 		}
 		text := strings.TrimRight(f.Styles.At(f.width).Checks([]Check{c}), "\n")
-		for i, l := range strings.Split(text, "\n") {
-			if brief && c.Level < Fail && i > 0 {
-				last := lines[len(lines)-1] + " " + strings.TrimSpace(l)
-				lines[len(lines)-1] = f.fit(last, f.width)
-				break
-			}
+		for _, l := range strings.Split(text, "\n") {
 			lines = append(lines, strings.TrimPrefix(l, margin(f.width))) // the frame has its own
 		}
 	}
@@ -160,6 +156,19 @@ func (w *welcomeScreen) checkLines(f frame, brief bool) []string {
 		lines = append(lines, f.spinner()+" "+f.Muted.Render(fmt.Sprintf("looking at this machine: %d of %d", n+1, len(w.checks))))
 	}
 	return lines
+}
+
+// briefCheck draws a check in as few rows as possible.
+func (f frame) briefCheck(c Check) []string {
+	unbroken := f.Styles.At(0)
+	rows := strings.Split(strings.TrimRight(unbroken.Checks([]Check{c}), "\n"), "\n")
+	if c.Level < Fail {
+		rows = rows[:1]
+	}
+	for i, r := range rows {
+		rows[i] = f.fit(strings.TrimPrefix(r, margin(0)), f.width)
+	}
+	return rows
 }
 
 func (w *welcomeScreen) keys(k keyMap) []key.Binding {

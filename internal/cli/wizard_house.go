@@ -213,6 +213,10 @@ func (h *house) Remember(_ context.Context, plan *steps.Plan) error {
 	return renameio.WriteFile(lastPlan(), b.Bytes(), 0o600)
 }
 
+// shownPart is how large a part of an image is at least that is named, in
+// bytes: most files in it are modules of the boot loader.
+const shownPart = 256 << 10
+
 // Build builds the image.
 func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (ui.Built, error) {
 	image, err := h.buildWith(ctx, plan, sink)
@@ -221,7 +225,9 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 	}
 	b := ui.Built{Path: image.Path, Size: image.Size, SHA256: image.SHA256}
 	for _, p := range image.Parts {
-		b.Parts = append(b.Parts, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes"})
+		if p.Size >= shownPart {
+			b.Parts = append(b.Parts, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes"})
+		}
 	}
 	short := image.Path
 	if here, err := os.Getwd(); err == nil {

@@ -1,0 +1,309 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"floe/steps"
+)
+
+// TestMain lets this test's own binary be floe.
+func TestMain(m *testing.M) {
+	if os.Getenv("CLI_TEST_FLOE") != "" {
+		os.Exit(Run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// floe prepares the real program in a home of its own, in a folder of its own.
+func floe(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	home := t.TempDir()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Dir = filepath.Join(home, "work")
+	if err := os.MkdirAll(cmd.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append([]string{"CLI_TEST_FLOE=1", "HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "COLORFGBG=15;0",
+		"TERM=xterm-256color", "FLOE_MIRROR=http://127.0.0.1:1/debian", "GOCOVERDIR=" + t.TempDir()}, env...)
+	return cmd
+}
+
+// console is floe on a pseudo-terminal, and what a person sees there.
+type console struct {
+	t         *testing.T
+	cmd       *exec.Cmd
+	pty       *os.File
+	secondary *os.File
+	before    unix.Termios
+	mu        sync.Mutex
+	screen    *screen
+	raw       bytes.Buffer
+	exited    chan error
+}
+
+func openConsole(t *testing.T, cmd *exec.Cmd) *console {
+	t.Helper()
+	primary, secondary, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { primary.Close() })
+	t.Cleanup(func() { secondary.Close() })
+	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: newScreen(80, 24), exited: make(chan error, 1)}
+	c.resize(80, 24)
+	c.before = c.termios()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = secondary, secondary, secondary
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := primary.Read(buf)
+			if err != nil {
+				return
+			}
+			c.mu.Lock()
+			_, _ = c.screen.Write(buf[:n])
+			c.raw.Write(buf[:n])
+			c.mu.Unlock()
+		}
+	}()
+	go func() { c.exited <- cmd.Wait() }()
+	return c
+}
+
+func (c *console) termios() unix.Termios {
+	c.t.Helper()
+	state, err := unix.IoctlGetTermios(int(c.secondary.Fd()), unix.TCGETS)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return *state
+}
+
+func (c *console) resize(cols, rows uint16) {
+	c.mu.Lock()
+	c.screen.resize(int(cols), int(rows))
+	c.mu.Unlock()
+	if err := pty.Setsize(c.pty, &pty.Winsize{Cols: cols, Rows: rows}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.screen.String()
+}
+
+// keys types.
+func (c *console) keys(text string) *console {
+	_, _ = c.pty.WriteString(text)
+	return c
+}
+
+// sees waits until all the texts are on the screen.
+func (c *console) sees(texts ...string) *console {
+	c.t.Helper()
+	missing := ""
+	for late := time.Now().Add(20 * time.Second); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
+		view := c.String()
+		missing = ""
+		for _, text := range texts {
+			if !strings.Contains(view, text) {
+				missing = text
+			}
+		}
+		if missing == "" {
+			return c
+		}
+	}
+	c.t.Fatalf("%q is not seen on\n%s", missing, c)
+	return c
+}
+
+// ends waits for the end, and finds the terminal as it was.
+func (c *console) ends(code int) {
+	c.t.Helper()
+	select {
+	case <-c.exited:
+	case <-time.After(20 * time.Second):
+		c.t.Fatalf("floe does not end:\n%s", c)
+	}
+	time.Sleep(50 * time.Millisecond) // for the last of the output
+	if got := c.cmd.ProcessState.ExitCode(); got != code {
+		c.t.Errorf("exit code %d, not %d\n%s", got, code, c)
+	}
+	if c.termios() != c.before {
+		c.t.Error("the terminal's modes are not as they were")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.screen.alt || c.screen.hidden {
+		c.t.Error("the alternate screen, or a hidden cursor, is left behind")
+	}
+	for _, mode := range []string{"?2004"} { // bracketed paste
+		on, off := bytes.LastIndex(c.raw.Bytes(), []byte(mode+"h")), bytes.LastIndex(c.raw.Bytes(), []byte(mode+"l"))
+		if on > off {
+			c.t.Errorf("mode %s is left on", mode)
+		}
+	}
+}
+
+// screens are those from the first question to the review.
+var screens = []string{"Who may log in?", "What is the machine called?", "The boot line will be", "stays for containers", "Where does the image go?", "This is what will be built."}
+
+func TestWizardOnATerminal(t *testing.T) {
+	t.Parallel()
+	empty := httptest.NewServer(http.NotFoundHandler()) // no archive
+	defer empty.Close()
+	cmd := floe(t, []string{"FLOE_MIRROR=" + empty.URL})
+	c := openConsole(t, cmd)
+	c.sees("Start", "system", "FAIL  archive") // there is no archive, and that is said
+	for _, s := range screens {
+		c.keys("\r").sees(s)
+		c.keys("\x03").sees("Leave Floe?", "❯ Stay").keys("\r").sees(s)
+	}
+	for i := len(screens) - 2; i >= 0; i-- {
+		c.keys("\x1b").sees(screens[i])
+	}
+	c.keys("\r").sees(screens[1]).keys("-box")
+	c.sees("floe-box")
+	c.resize(60, 16)
+	c.sees("floe-box", "enter go on")
+	c.resize(40, 10)
+	c.sees("60×16", "answers", "are kept")
+	c.resize(100, 30)
+	c.sees("floe-box", "Your Floe so far")
+	c.resize(80, 24)
+	c.sees("floe-box")
+	c.keys("\x1b[200~-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n\x1b[201~").sees("Private key refused")
+	c.keys("\x15box\r").sees("boot line").keys("quiet\r").sees("containers").keys("\r").sees("image go").keys("\r").sees("box", "quiet")
+	c.keys("p").sees("floe build --hostname box --boot-codes quiet").keys("\x1b").sees("will be built")
+	c.keys("s").sees("Saved as floe.toml")
+	source, err := steps.Load(filepath.Join(cmd.Dir, "floe.toml"))
+	if err != nil || source.Given["hostname"][0] != "box" || len(source.Given) != len(steps.All()) {
+		t.Errorf("floe.toml has %v, %v", source.Given, err)
+	}
+	// The build cannot begin without an archive; it says so, and can be tried again.
+	c.keys("\r").sees("The build failed", "Try again")
+	c.keys("\r").sees("The build failed", "Try again").keys("l").sees("Log").keys("\x1b").sees("Try again")
+	c.keys("\x1b").sees("will be built")
+	c.keys("\x03").sees("Leave Floe?").keys("\x03")
+	c.ends(130)
+	if strings.Contains(c.raw.String(), "c2VjcmV0") {
+		t.Error("the private key was shown")
+	}
+	// The answers are there again.
+	again := floe(t, nil)
+	again.Dir, again.Env = cmd.Dir, cmd.Env
+	c = openConsole(t, again)
+	c.sees("Resume", "Load floe.toml").keys("j\r").sees("will be built", "quiet")
+	c.keys("\x03\x03")
+	c.ends(130)
+}
+
+// TestWizardOnSignals: the terminal is clean after every way to end.
+func TestWizardOnSignals(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		c := openConsole(t, floe(t, nil))
+		c.sees("Start").keys("\r").sees("Who may log in?")
+		_ = c.cmd.Process.Signal(sig)
+		c.ends(130)
+	}
+}
+
+// TestWizardImports asks a server of the test's for keys.
+func TestWizardImports(t *testing.T) {
+	t.Parallel()
+	line := "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFNQ5hdtrUVdHpyhnbtZlmNkHBFnqdsa1Ay/mnvOVwlS"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ada.keys":
+			_, _ = w.Write([]byte(line + "\n"))
+		case "/busy.keys":
+			w.WriteHeader(http.StatusTooManyRequests)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	c := openConsole(t, floe(t, []string{"FLOE_GITHUB_URL=" + server.URL, "FLOE_GITLAB_URL=http://127.0.0.1:1"}))
+	c.sees("Start").keys("\r").sees("Who may log in?", "No key").keys("j\r").sees("Import public keys")
+	c.keys("nobody\r").sees("there is no such user")
+	c.keys("\x15busy\r").sees("asked too often")
+	c.keys("\x15ada\t\r").sees("cannot be reached").keys("\t\t\r").sees("1 key of ada at GitHub", "SHA256:", "[ ] no comment")
+	c.keys(" ").sees("[x] no comment").keys("\r").sees("machine called")
+	c.keys("\x03\x03")
+	c.ends(130)
+}
+
+// TestWizardLooks: terminals of other kinds.
+func TestWizardLooks(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, floe(t, []string{"TERM=linux"}))
+	c.sees("> Start").keys("\r").sees("> [x] floe's own key", "@--o")
+	c.keys("\x03\x03")
+	c.ends(130)
+	c = openConsole(t, floe(t, []string{"NO_COLOR="}))
+	c.sees("Start")
+	if strings.Contains(c.raw.String(), "\x1b[38") {
+		t.Error("colours with NO_COLOR")
+	}
+	c.keys("\x03\x03")
+	c.ends(130)
+	for _, env := range []string{"TERM=dumb", "FLOE_PLAIN=1"} {
+		c = openConsole(t, floe(t, []string{env}))
+		c.sees("How to begin", "Number [1]:").keys("1\n").sees("Question 1 of").keys("quit\n")
+		c.ends(130)
+		if strings.Contains(c.raw.String(), "\x1b") {
+			t.Errorf("%s: escape sequences", env)
+		}
+	}
+}
+
+// TestBareFloeWithoutATerminal: nobody is there to answer.
+func TestBareFloeWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	out, err := floe(t, nil).Output()
+	if err != nil || !strings.Contains(string(out), "Usage") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	cmd := floe(t, nil, "--plain")
+	cmd.Stdin = strings.NewReader("1\n1\n")
+	out, _ = cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "--hostname NAME") {
+		t.Errorf("exit code %d\n%s", cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+// TestEveryStepIsAFlag: what is asked can be said on the command line and in
+// the environment too. The file and the screens have tests of their own.
+func TestEveryStepIsAFlag(t *testing.T) {
+	build := buildCommand(&terminal{})
+	for _, s := range steps.All() {
+		if f := build.Flags().Lookup(s.Key); f == nil || !strings.Contains(f.Usage, s.Help) {
+			t.Errorf("%s is no flag of build", s.Key)
+		}
+	}
+}
