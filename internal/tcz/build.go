@@ -94,7 +94,7 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 const rootDir = "root" // in Work: the package laid out
 
 // The compressor and its block size, by measurement: see compression.md.
-var compression = []string{"-comp", "xz", "-b", "256K"}
+var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "256K"}
 
 // Compression tells how packages are compressed: an input to keys.
 func Compression() string { return strings.Join(compression, " ") }
@@ -171,6 +171,9 @@ func info(opt Options, c *choice, size int64) string {
 	field("Copying-policy", "see usr/share/doc/*/copyright in the package")
 	field("Size", "%d", size)
 	field("Extension_by", "floe, for %s", opt.Arch)
+	for _, name := range d.Trim {
+		field("Changed", "%s: symbols for Go plugins taken out", name)
+	}
 	for i, deb := range c.debs() {
 		label := "Made-from"
 		if i > 0 {

@@ -44,9 +44,11 @@ type Definition struct {
 	// depend on, but for libraries that nothing needs, instead of Paths.
 	Whole bool `toml:"-"`
 
-	Links  map[string]string `toml:"links"`  // made after all: path to target
-	Modes  map[string]string `toml:"modes"`  // path to octal mode, where it is not that of Debian's file
-	Concat []Concat          `toml:"concat"` // files made of others
+	Links map[string]string `toml:"links"` // made after all: path to target
+	Modes map[string]string `toml:"modes"` // path to octal mode, where it is not that of Debian's file
+	// Trim are Go programs whose symbols for plugins are taken out; see trim.
+	Trim   []string `toml:"trim"`
+	Concat []Concat `toml:"concat"` // files made of others
 
 	Groups   []Group  `toml:"group"`
 	Users    []User   `toml:"user"`
@@ -173,7 +175,7 @@ func (d *Definition) Check() error {
 
 // allPaths lists every path that the definition names.
 func (d *Definition) allPaths() []string {
-	list := slices.Concat(d.Paths, d.Optional, d.Leave)
+	list := slices.Concat(d.Paths, d.Optional, d.Leave, d.Trim)
 	for p := range d.Links {
 		list = append(list, p)
 	}

@@ -2,6 +2,7 @@ package tcz
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -46,6 +47,11 @@ func stage(c *choice, d *Definition, dir string) ([]string, error) {
 	}
 	if err := s.links(c, d); err != nil {
 		return nil, err
+	}
+	for _, name := range d.Trim {
+		if err := s.trim(name); err != nil {
+			return nil, fmt.Errorf("trim %s: %w", name, err)
+		}
 	}
 	for name, text := range d.Modes {
 		mode, err := strconv.ParseUint(text, 8, 12)
@@ -139,6 +145,27 @@ func (s *stager) concat(x *index, f Concat) error {
 		return fmt.Errorf("nothing is at %s to make %s of", f.Of, f.Path)
 	}
 	return s.write(f.Path, b.Bytes(), 0o644)
+}
+
+// trim takes a program's symbols for plugins out. Of the file that was unpacked
+// it is a copy.
+func (s *stager) trim(name string) error {
+	host := filepath.Join(s.dir, filepath.FromSlash(name))
+	data, err := os.ReadFile(host)
+	if err != nil {
+		return err
+	}
+	dropped, err := trim(data)
+	if err == nil && dropped == 0 {
+		err = errors.New("there is nothing to trim")
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(host); err != nil {
+		return err
+	}
+	return os.WriteFile(host, data, 0o755)
 }
 
 // links makes the definition's own links.
