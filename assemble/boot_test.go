@@ -3,6 +3,7 @@ package assemble_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -147,23 +148,81 @@ func TestInside(t *testing.T) {
 			t.Errorf("controller %s is not delegated: %s", controller, got)
 		}
 	}
-	c.Close()
+	again := reboot(t, r, c)
+	if got := say(t, again, "cut -d. -f1 /proc/uptime"); len(got) > 2 {
+		t.Errorf("up for %s s after a reboot", got)
+	}
+	again.Close()
 	stopCleanly(t, r)
 }
 
-// TestPivotRoot does what a container runtime does, on every kind of root.
+// reboot reboots from inside and logs in once more. A machine without a data
+// disk makes a new host key at each boot: a second one tells the new boot from
+// the old one.
+func reboot(t *testing.T, r *qemu.Running, c *sshclient.Client) *sshclient.Client {
+	t.Helper()
+	_, key := testImage(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := c.Run(ctx, "sudo reboot"); err != nil && ctx.Err() != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	for len(r.Guest().HostKeys) < 2 {
+		_, changed := r.Milestones()
+		select {
+		case <-changed:
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			t.Fatal("the machine did not come back after a reboot")
+		}
+	}
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		t.Fatal(err)
+	}
+	again, err := login(t, r, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+// TestPivotRoot does what a container runtime does, on both kinds of root that
+// are meant for it.
 func TestPivotRoot(t *testing.T) {
-	t.Parallel()
-	image, _ := testImage(t)
-	_, c := enter(t, qemu.Boot(qemu.CDROM, image.Path))
-	const script = `sudo unshare -m sh -ec '
-		mount --make-rprivate /
-		mkdir -p /tmp/new; mount -t tmpfs none /tmp/new; mkdir -p /tmp/new/old /tmp/new/bin
-		cp /bin/busybox /tmp/new/bin/; cd /tmp/new
-		pivot_root . old
-		exec /bin/busybox chroot . /bin/busybox ls /'`
-	if got := say(t, c, script); !strings.Contains(got, "old") {
-		t.Errorf("got %q", got)
+	for _, codes := range [][]string{nil, {"noembed"}} {
+		t.Run(strings.Join(append(codes, "root"), " "), func(t *testing.T) {
+			t.Parallel()
+			_, key := testImage(t)
+			f := shared()
+			spec := f.spec(filepath.Join(t.TempDir(), "floe.iso"))
+			spec.BootCodes = codes
+			image, err := f.builder.Image(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := boot(t, image.Path, qemu.Boot(qemu.CDROM, image.Path))
+			c, err := login(t, r, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			const script = `sudo unshare -m sh -ec '
+				mkdir -p /tmp/new; mount -t tmpfs none /tmp/new; mkdir -p /tmp/new/old /tmp/new/bin
+				cp /bin/busybox /tmp/new/bin/; cd /tmp/new
+				pivot_root . old
+				exec /bin/busybox chroot . /bin/busybox ls /'`
+			if got := say(t, c, script); !strings.Contains(got, "old") {
+				t.Errorf("got %q", got)
+			}
+			root := "rootfs"
+			if len(codes) > 0 {
+				root = "tmpfs"
+			}
+			if got := say(t, c, `awk '$2 == "/" {print $3}' /proc/mounts | tail -n 1`); got != root {
+				t.Errorf("the root is a %s, not a %s", got, root)
+			}
+		})
 	}
 }
 
