@@ -158,6 +158,10 @@ func (b *Builder) buildPackage(ctx context.Context, a arch.Arch, d tcz.Definitio
 	if a != b.opt.Host {
 		id += "-" + string(a)
 	}
+	provided, err := providedBy(below)
+	if err != nil {
+		return store.Entry{}, err
+	}
 	var entry store.Entry
 	err = archive.Retry(ctx, func(ctx context.Context) error {
 		var selection debian.Selection
@@ -170,20 +174,18 @@ func (b *Builder) buildPackage(ctx context.Context, a arch.Arch, d tcz.Definitio
 		}
 		key := store.NewKey("package/"+string(a)+"/"+d.Name, tcz.Version).
 			String("tools", tools).String("compression", tcz.Compression()).String("time", assets.Date().String()).
-			String("debian", selection.Digest()).String("definition", d.Digest())
-		for _, p := range below {
-			key.String("below "+p.Name, p.SHA256)
-		}
+			String("debian", selection.Digest()).String("definition", d.Digest()).
+			Strings("provided", provided)
 		entry, err = b.stage(ctx, id, "Make the package "+d.Name, key,
 			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
-				return b.fillPackage(ctx, a, d, below, selection, run, dir, stage)
+				return b.fillPackage(ctx, a, d, provided, selection, run, dir, stage)
 			})
 		return err
 	})
 	return entry, err
 }
 
-func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition, below []Package, selection debian.Selection,
+func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition, provided []string, selection debian.Selection,
 	run sandbox.Runner, dir string, stage *report.Stage) (made string, err error) {
 	var paths []string
 	if len(selection.Packages) > 0 {
@@ -194,14 +196,6 @@ func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition
 	var debs []tcz.Deb
 	for i, p := range selection.Packages {
 		debs = append(debs, tcz.Deb{Name: p.Name, Version: p.Version, Path: paths[i]})
-	}
-	var provided []string
-	for _, p := range below {
-		files, err := tcz.ReadList(p.Dir, p.Name)
-		if err != nil {
-			return "", err
-		}
-		provided = append(provided, files...)
 	}
 	work, remove, err := scratch(dir)
 	if err != nil {
@@ -216,6 +210,20 @@ func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition
 	}
 	p, err := readPackage(d.Name, store.Entry{Path: dir})
 	return fmt.Sprintf("%d bytes", p.Size), err
+}
+
+// providedBy lists the files of packages. Only where something is matters to
+// those that depend on them, so that a new certificate makes no docker anew.
+func providedBy(list []Package) ([]string, error) {
+	var provided []string
+	for _, p := range list {
+		files, err := tcz.ReadList(p.Dir, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		provided = append(provided, files...)
+	}
+	return provided, nil
 }
 
 // PackageSums lists packages with their SHA-256 as sha256sum -c reads it: what

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -280,4 +281,47 @@ func TestPackageIsReproducible(t *testing.T) {
 	if sums[0] != sums[1] {
 		t.Errorf("the same inputs gave:\n%s\nand then:\n%s", sums[0], sums[1])
 	}
+}
+
+// TestTrimmedProgramsRun starts programs that tcz changed, with every symbol
+// bound at once: a table of symbols that is wrong would stop the loader.
+func TestTrimmedProgramsRun(t *testing.T) {
+	b, host := packageBuilder(t), arch.Host()
+	list, err := b.Packages(t.Context(), host, "docker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var libraries []string
+	programs := map[string]string{}
+	for _, p := range list {
+		dir := unsquash(t, root, p)
+		libraries = append(libraries, filepath.Join(dir, "usr/lib", host.Triplet()))
+		for _, name := range []string{"containerd", "containerd-shim-runc-v2", "dockerd", "docker", "runc"} {
+			if file := filepath.Join(dir, "usr/bin", name); exists(file) {
+				programs[name] = file
+			}
+		}
+	}
+	loaders, err := filepath.Glob(filepath.Join(libraries[0], "ld-linux-*.so.*"))
+	if err != nil || len(loaders) != 1 {
+		t.Fatalf("loaders of the first package: %v, %v", loaders, err)
+	}
+	for name, flag := range map[string]string{
+		"containerd": "--version", "containerd-shim-runc-v2": "-v", "dockerd": "--version", "docker": "--version", "runc": "--version",
+	} {
+		cmd := exec.Command(loaders[0], "--library-path", strings.Join(libraries, ":"), programs[name], flag)
+		cmd.Env = []string{"LD_BIND_NOW=1"}
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 {
+			t.Errorf("%s %s: %v\n%s", name, flag, err, out)
+		}
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
