@@ -264,16 +264,27 @@ func (b *buildScreen) result(f frame) []string {
 	return lines
 }
 
-// commands says what to type, each command whole.
+// commands says what to type, each command whole, with what it does behind it
+// or, where that has no room, above it.
 func (f frame) commands(list []Command) (lines []string) {
+	column := 0
 	for _, c := range list {
-		head := f.Warm.Render(c.Line)
-		if what := "  " + clean(c.What); ansi.StringWidth(c.Line)+ansi.StringWidth(what) <= f.width {
-			head += f.Muted.Render(what)
-		} else if f.describe {
-			lines = append(lines, f.fit(f.Muted.Render(clean(c.What)), f.width))
+		if w := ansi.StringWidth(c.Line); w <= f.width/2 {
+			column = max(column, w)
 		}
-		lines = append(lines, strings.Split(ansi.Hardwrap(head, f.width, true), "\n")...)
+	}
+	for _, c := range list {
+		what := clean(c.What)
+		if ansi.StringWidth(c.Line) <= column && column+2+ansi.StringWidth(what) <= f.width {
+			lines = append(lines, f.Warm.Render(pad(c.Line, column))+"  "+f.Muted.Render(what))
+			continue
+		}
+		if f.describe {
+			lines = append(lines, f.fit(f.Muted.Render(what), f.width))
+		}
+		for _, l := range strings.Split(ansi.Hardwrap(c.Line, f.width, true), "\n") {
+			lines = append(lines, f.Warm.Render(l))
+		}
 	}
 	return lines
 }

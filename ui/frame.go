@@ -70,9 +70,18 @@ func (g grid) inner() int {
 	return w
 }
 
+// grid is that of the screen: builds and their results take the whole width.
+func (m *wizard) grid() grid {
+	g := newGrid(m.width, m.height)
+	if m.build != nil && m.screen == screen(m.build) {
+		g.pane = false
+	}
+	return g
+}
+
 // View draws the whole terminal.
 func (m *wizard) View() tea.View {
-	g := newGrid(m.width, m.height)
+	g := m.grid()
 	v := tea.NewView("")
 	v.AltScreen = true
 	v.WindowTitle = "Floe: " + m.title()

@@ -160,7 +160,7 @@ func (t *textScreen) effect(f frame) []string {
 	switch t.step.Kind {
 	case steps.Codes:
 		lines := []string{f.Muted.Render("The boot line will be")}
-		return append(lines, f.paragraphs(t.house.BootLine(plan), f.Text.Render)...)
+		return append(append(lines, f.paragraphs(t.house.BootLine(plan), f.Text.Render)...), t.codeLines(f)...)
 	case steps.Size:
 		return memoryLines(f, plan.Memory)
 	case steps.Path:
@@ -170,6 +170,28 @@ func (t *textScreen) effect(f frame) []string {
 		}
 	}
 	return nil
+}
+
+// codeLines list the boot codes that begin with the word being typed, or all
+// of them between words.
+func (t *textScreen) codeLines(f frame) []string {
+	typed := t.input.Value()
+	word := strings.ToLower(typed[strings.LastIndexByte(typed, ' ')+1:])
+	var lines []string
+	for _, c := range t.house.Codes() {
+		if !strings.HasPrefix(c.Word, word) {
+			continue
+		}
+		name := c.Word
+		if c.Value != "" {
+			name += "=" + c.Value
+		}
+		lines = append(lines, f.fit(f.Ice.Render(pad(name, 18))+"  "+f.Muted.Render(clean(c.Help)), f.width))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{""}, lines...)
 }
 
 // memoryLines say what is left for containers, around the size that is chosen.

@@ -62,11 +62,17 @@ var scenes = map[string]struct {
 		r.goTo("SSH keys").press("down", "down", "enter")
 		r.send(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n"})
 	}},
-	"keys-new":     {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
-	"text":         {testHouse{}, func(r *rig) { r.goTo("Host name") }},
-	"text-error":   {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
-	"text-long":    {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
-	"codes":        {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
+	"keys-new":   {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"text":       {testHouse{}, func(r *rig) { r.goTo("Host name") }},
+	"text-error": {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
+	"text-long":  {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
+	"codes":      {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
+	"codes-table": {testHouse{codes: func() (rows []CodeRow) {
+		for i := range 30 {
+			rows = append(rows, CodeRow{Word: fmt.Sprint("host", i), Value: "NAME", Help: "the machine's name"})
+		}
+		return append(rows, CodeRow{Word: "noembed", Help: "leave nothing underneath"})
+	}()}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
 	"memory":       {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
 	"memory-error": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
 	"path":         {testHouse{}, func(r *rig) { r.goTo("Image") }},

@@ -34,6 +34,7 @@ type testHouse struct {
 	events     []report.Event
 	hold       chan struct{} // a build waits for it, or for its end
 	tried      int
+	codes      []CodeRow
 	tryErr     error
 }
 
@@ -64,7 +65,7 @@ func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error
 }
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
-func (h *testHouse) Codes() []CodeRow              { return nil }
+func (h *testHouse) Codes() []CodeRow              { return h.codes }
 func (h *testHouse) LookAt(_ context.Context, path string) (Level, string) {
 	if strings.HasPrefix(path, "/nowhere/") {
 		return Warn, "There is no folder /nowhere."
@@ -269,7 +270,7 @@ func testBuilt() Built {
 		Parts: []Row{{Key: "kernel", Value: "7,123,968 bytes"}, {Key: "initrd", Value: "2,225,632 bytes"}},
 		Next: []Command{{What: "boot it in QEMU", Line: "floe run --detach floe-amd64.iso"}, {What: "log in", Line: "floe ssh"},
 			{What: "power it off", Line: "floe stop"},
-			{What: "put it on a USB stick; everything on /dev/sdX is lost", Line: "sudo dd if=floe-amd64.iso of=/dev/sdX bs=4M oflag=direct conv=fsync status=progress"}}}
+			{What: "put it on a USB stick; everything on /dev/sdX is lost", Line: "sudo dd if=floe-amd64.iso of=/dev/sdX bs=4M conv=fsync status=progress"}}}
 }
 
 func buildFailure() error {

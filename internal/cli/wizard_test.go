@@ -39,8 +39,10 @@ func floe(t *testing.T, env []string, args ...string) *exec.Cmd {
 	if err := os.MkdirAll(cmd.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	noArchive := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(noArchive.Close)
 	cmd.Env = append([]string{"CLI_TEST_FLOE=1", "HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "COLORFGBG=15;0",
-		"TERM=xterm-256color", "FLOE_MIRROR=http://127.0.0.1:1/debian", "GOCOVERDIR=" + t.TempDir()}, env...)
+		"TERM=xterm-256color", "FLOE_MIRROR=" + noArchive.URL, "GOCOVERDIR=" + t.TempDir()}, env...)
 	return cmd
 }
 
@@ -174,9 +176,7 @@ var screens = []string{"Who may log in?", "What is the machine called?", "The bo
 
 func TestWizardOnATerminal(t *testing.T) {
 	t.Parallel()
-	empty := httptest.NewServer(http.NotFoundHandler()) // no archive
-	defer empty.Close()
-	cmd := floe(t, []string{"FLOE_MIRROR=" + empty.URL})
+	cmd := floe(t, nil)
 	c := openConsole(t, cmd)
 	c.sees("Start", "system", "FAIL  archive") // there is no archive, and that is said
 	for _, s := range screens {
