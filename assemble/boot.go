@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"floe/assets"
@@ -119,10 +120,27 @@ func menuSpec(spec Spec) grub.MenuSpec {
 	return grub.MenuSpec{
 		Title:   "Floe " + assets.Version,
 		Initrds: []string{corePath, personalPath},
-		Args:    spec.BootCodes,
+		Args:    slices.Concat(kernelArgs, spec.BootCodes),
 		Serial:  spec.Arch.Console(),
 		Timeout: menuTimeout,
 	}
+}
+
+// kernelArgs stand on every boot line, before the person's own words, which
+// win over them; see Documentation/admin-guide/kernel-parameters.txt.
+var kernelArgs = []string{
+	// What init has to say is easier to see, and each line on a serial console
+	// takes time. Errors are shown all the same.
+	"quiet",
+	// The allocator of data for each processor takes its memory by pages. By
+	// default it plans for 2 MiB a processor, and memory control groups then
+	// keep a table of 4 MB for that.
+	"percpu_alloc=page",
+}
+
+// BootLine gives the kernel's command line of an image, as its menu shows it.
+func BootLine(a arch.Arch, codes []string) string {
+	return strings.Join(menuSpec(Spec{Arch: a, BootCodes: codes}).Line(), " ")
 }
 
 // menuTimeout is how many seconds the menu waits.

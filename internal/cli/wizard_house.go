@@ -17,6 +17,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
+	"floe/assemble"
 	"floe/internal/doctor"
 	"floe/internal/fault"
 	"floe/internal/report"
@@ -138,11 +139,8 @@ func (h *house) Import(ctx context.Context, service, user string) ([]keysource.K
 	return nil, fault.New(fault.Usage, "fetch ssh keys", service, errors.New("no such service is known"), "")
 }
 
-// BootLine is the kernel's command line, as package assemble writes it into
-// the boot menu.
-func (h *house) BootLine(p *steps.Plan) string {
-	return strings.Join(append([]string{"console=tty0", "console=" + p.Arch.Console() + ",115200"}, p.BootWords()...), " ")
-}
+// BootLine is the kernel's command line, as the boot menu will show it.
+func (h *house) BootLine(p *steps.Plan) string { return assemble.BootLine(p.Arch, p.BootWords()) }
 
 // Codes has no table yet.
 func (h *house) Codes() []ui.CodeRow { return nil }

@@ -56,7 +56,7 @@ func Config(spec MenuSpec) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Build, op, "", err, "")
 	}
-	args := slices.Concat(spec.consoles(), spec.Args)
+	args := spec.Line()
 	rescue := append(slices.Clone(args), "superuser", "base")
 	help := make([]helpEntry, len(spec.Help))
 	for i, h := range spec.Help {
@@ -76,6 +76,9 @@ func Config(spec MenuSpec) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// Line gives the words of the kernel's command line: consoles, then Args.
+func (s MenuSpec) Line() []string { return slices.Concat(s.consoles(), s.Args) }
 
 // consoles gives the kernel's consoles: screen and serial port, the last of
 // them for what init says. A person's own console= stands alone.
