@@ -1,14 +1,16 @@
 package steps
 
-// What the base system takes, measured in a machine of 128 MiB: the kernel
-// with its tables, the unpacked system, and what runs once ssh answers.
-const (
-	baseMemory  = 50 // MiB
-	perThousand = 20 // of all memory, for the kernel's tables
-)
+// leftMeasured is what the base system leaves of a machine's memory, in MiB:
+// MemAvailable in /proc/meminfo, amd64 in QEMU, ssh ready and one session open.
+var leftMeasured = [...]struct{ memory, left int }{{64, 9}, {128, 70}, {512, 443}, {2048, 1910}}
 
 // LeftForContainers tells how much of a machine's memory is left once the
-// system runs; both in MiB.
+// system runs; both in MiB. Between and beyond the measured sizes it goes on in
+// a straight line.
 func LeftForContainers(memory int) int {
-	return max(0, memory-baseMemory-memory*perThousand/1000)
+	low, high := leftMeasured[0], leftMeasured[1]
+	for i := 1; i < len(leftMeasured)-1 && memory > leftMeasured[i].memory; i++ {
+		low, high = leftMeasured[i], leftMeasured[i+1]
+	}
+	return max(0, low.left+(memory-low.memory)*(high.left-low.left)/(high.memory-low.memory))
 }

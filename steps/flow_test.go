@@ -104,14 +104,16 @@ func TestFlowEdit(t *testing.T) {
 		if !f.Edit("cpus") || at(f) != "cpus" || !f.Editing() {
 			t.Fatalf("editing leads to %s", at(f))
 		}
+		f.Review()
+		f.Edit("hostname") // one that is asked in turn too
 		switch way {
 		case "next":
 			f.Next()
 		case "back":
 			f.Back()
 		case "answer":
-			if err := f.Answer("4"); err != nil || f.Plan().CPUs != 4 {
-				t.Errorf("%v, %d", err, f.Plan().CPUs)
+			if err := f.Answer("box"); err != nil || f.Plan().Hostname != "box" {
+				t.Errorf("%v, %q", err, f.Plan().Hostname)
 			}
 		}
 		if at(f) != "review" || f.Editing() {
@@ -192,6 +194,22 @@ func TestCommand(t *testing.T) {
 	plan, _, _ = Resolve()
 	if got := plan.Command(); got != "floe build" {
 		t.Errorf("all defaults: %s", got)
+	}
+}
+
+func TestLeftForContainers(t *testing.T) {
+	last := -1
+	for _, m := range []int{1, 64, 100, 128, 256, 512, 1024, 2048, 4096, 1 << 20} {
+		left := LeftForContainers(m)
+		if left < last || left >= m {
+			t.Errorf("%d MiB of %d are left", left, m)
+		}
+		last = left
+	}
+	for _, m := range leftMeasured {
+		if got := LeftForContainers(m.memory); got != m.left {
+			t.Errorf("%d MiB of %d are left, not the %d that were measured", got, m.memory, m.left)
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func TestAskWholeWay(t *testing.T) {
 		t.Fatalf("%v %v\n%s", built, err, out)
 	}
 	for _, text := range []string{"41 GiB free", "How to begin", "Question 1 of 5", "Question 5 of 5", "console=tty0 quiet",
-		"954 MiB stay", "Review", "Host name: box", "start  Build the kernel"} {
+		"932 MiB stay", "Review", "Host name: box", "start  Build the kernel"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not said in\n%s", text, out)
 		}

@@ -14,6 +14,7 @@ import (
 	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/steps"
+	"floe/steps/keysource"
 )
 
 func TestWizardWholeWay(t *testing.T) {
@@ -187,6 +188,16 @@ func TestWizardKeys(t *testing.T) {
 	r.press("esc").press("/", "make", "enter", "enter", "enter").sees("Made and selected").press("enter")
 	if got := r.m.flow.Plan().SSHKeys; !slices.Contains(got, "~/.ssh/id_ed25519_floe.pub") {
 		t.Errorf("keys %q", got)
+	}
+}
+
+// A weak key is shown, and cannot be chosen.
+func TestWizardWeakKey(t *testing.T) {
+	weak := testKey("old@vax", 3)
+	weak.Weak = "an RSA key of 1024 bits is too weak"
+	r := newRig(t, &testHouse{keys: []keysource.Key{weak}}).goTo("SSH keys").press("down", "space").sees("[ ] old@vax", "! an RSA key of 1024 bits")
+	if r.press("enter"); slices.Contains(r.m.flow.Plan().SSHKeys, weak.Value) {
+		t.Error("the weak key is in the plan")
 	}
 }
 
