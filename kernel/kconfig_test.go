@@ -72,8 +72,14 @@ choice
 	prompt "Compression"
 	default GZ
 
-config GZ
-	bool "gzip"
+	config GZ
+		bool "gzip"
+		help
+		  Old, and
+
+		  everywhere.
+	config LZ
+		bool "lz"
 config XZ
 	bool "xz"
 	depends on HAVE_XZ
@@ -131,7 +137,7 @@ func TestReadTree(t *testing.T) {
 	if d.Line != 24 || d.File != "Kconfig" {
 		t.Errorf("USB_UHCI is at %s:%d", d.File, d.Line)
 	}
-	if c := tr.Symbol("XZ").Defs[0].Choice; c == nil || c.Prompt != "Compression" || len(c.Members) != 3 {
+	if c := tr.Symbol("XZ").Defs[0].Choice; c == nil || c.Prompt != "Compression" || len(c.Members) != 4 {
 		t.Errorf("choice of XZ: %+v", c)
 	}
 	if d := tr.Symbol("MITIGATION_RETPOLINE").Defs[0]; len(d.conditions()) != 0 {
