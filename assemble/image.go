@@ -141,7 +141,15 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 	if _, err := iso.Master(ctx, s, out); err != nil {
 		return nil, err
 	}
-	image := &Image{Path: out, Arch: spec.Arch}
+	list, err := partSizes(s)
+	return &Image{Path: out, Arch: spec.Arch, Parts: list}, err
+}
+
+// partSizes says what the parts of an image take.
+func partSizes(s iso.Spec) ([]Part, error) {
+	named := map[string]string{kernelPath: "kernel", corePath: "initrd", personalPath: "keys and name"}
+	var list []Part
+	loader := int64(len(s.ESP))
 	for _, f := range s.Files {
 		size := int64(len(f.Content))
 		if f.Source != "" {
@@ -151,10 +159,13 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 			}
 			size = info.Size()
 		}
-		image.Parts = append(image.Parts, Part{f.Path, size})
+		if name, ok := named[f.Path]; ok {
+			list = append(list, Part{name, size})
+		} else {
+			loader += size
+		}
 	}
-	image.Parts = append(image.Parts, Part{"EFI system partition", int64(len(s.ESP))})
-	return image, nil
+	return append(list, Part{"boot loader", loader}), nil
 }
 
 // imageID derives the image's identity from all that is in it.

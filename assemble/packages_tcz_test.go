@@ -2,6 +2,7 @@ package assemble_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"debug/elf"
 	"fmt"
 	"io/fs"
@@ -239,7 +240,7 @@ func TestPackageConflicts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				is = fmt.Sprintf("file %x", data)
+				is = fmt.Sprintf("file %x", sha256.Sum256(data))
 			}
 			if old, ok := first[name]; ok && old.is != is {
 				t.Errorf("%s of %s is not that of %s", name, p.Name, old.pkg)
