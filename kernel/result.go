@@ -37,8 +37,8 @@ func (r Result) write(dir string) error {
 
 // objects are the counted objects of a whole build from today's fragments.
 var objects = map[arch.Arch]int{
-	arch.AMD64: 3000,
-	arch.ARM64: 3000,
+	arch.AMD64: 3773,
+	arch.ARM64: 3800,
 }
 
 // Objects gives how many objects a build for an architecture has, as measured
