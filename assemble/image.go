@@ -107,6 +107,10 @@ func writable(out string) error {
 
 // parts builds, or takes from the store, what is not personal.
 func (b *Builder) parts(ctx context.Context, a arch.Arch) (p parts, err error) {
+	// Before the three that want it, so that what is wrong is said once.
+	if _, err := b.Archive(ctx); err != nil {
+		return p, err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { p.kernel, err = b.Kernel(ctx, a); return err })
 	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
