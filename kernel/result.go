@@ -41,8 +41,7 @@ var objects = map[arch.Arch]int{
 	arch.ARM64: 3800,
 }
 
-// Objects gives how many objects a build for an architecture has, as measured
-// with Linux 6.12. An update of the source changes it by a few at most, a
+// Objects gives how many objects a build of Linux 6.12 for an architecture has. An update of the source changes it by a few at most, a
 // change of the fragments by more: Result has the number of a finished build.
 func Objects(a arch.Arch) int { return objects[a] }
 
