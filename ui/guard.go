@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -21,9 +22,15 @@ import (
 //
 // It prints nothing: while there is a [Progress], that says what goes on.
 func Interruptible(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(parent, Heeded(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
+}
+
+// Heeded leaves out the signals that whoever started this process had it
+// ignore, as nohup does with SIGHUP: they stay ignored.
+func Heeded(signals ...os.Signal) []os.Signal {
+	return slices.DeleteFunc(signals, signal.Ignored)
 }
 
 const (
@@ -57,7 +64,7 @@ var fatal = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall
 // watch silences the echo and begins to heed signals.
 func (g *guard) watch(ctx context.Context) {
 	g.silence()
-	signal.Notify(g.signals, append([]os.Signal{syscall.SIGTSTP}, fatal...)...)
+	signal.Notify(g.signals, Heeded(append([]os.Signal{syscall.SIGTSTP}, fatal...)...)...)
 	go func() {
 		seen := false
 		for {

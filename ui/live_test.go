@@ -66,6 +66,9 @@ func TestMain(m *testing.M) {
 		play(part)
 		return
 	}
+	// The programs that the tests start must not inherit an ignored SIGHUP,
+	// whatever started the tests: what is caught here is theirs to catch.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 

@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"floe/ui"
 )
 
 // hands take the signals that end floe while the wizard runs. Keys make none
@@ -24,7 +26,7 @@ type hands struct {
 func takeHands(parent context.Context) (context.Context, *hands) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	h := &hands{signals: make(chan os.Signal, 4), cancel: cancel}
-	signal.Notify(h.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(h.signals, ui.Heeded(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)...)
 	go func() {
 		for s := range h.signals {
 			h.take(s)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CLI_TEST_FLOE") != "" {
 		os.Exit(Run(os.Args[1:]))
 	}
+	// The programs that the tests start must not inherit an ignored SIGHUP,
+	// whatever started the tests: what is caught here is theirs to catch.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 
