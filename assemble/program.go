@@ -24,7 +24,9 @@ func (b *Builder) QEMU(ctx context.Context, guest arch.Arch) (qemu.Program, erro
 	if err == nil {
 		return host, nil
 	}
-	report.Start(b.opt.Report, "qemu", "Find QEMU on this machine").Done(err.Error() + "; the archive's is used")
+	stage := report.Start(b.opt.Report, "qemu", "Find QEMU on this machine")
+	stage.Log(err.Error())
+	stage.Done("none that is recent: the archive's is used")
 	return b.ArchiveQEMU(ctx, guest)
 }
 
