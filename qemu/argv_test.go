@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // setup is the same on every host.
 func setup(a arch.Arch, accel Accel) Setup {
 	return Setup{
-		Program: Program{Argv: []string{Emulator(a)}, DataDirs: []string{"/root/usr/share/qemu", "/root/usr/share/seabios"}},
+		Program: Program{Argv: []string{Emulator(a)}, DataDirs: []string{"/unpacked/usr/share/qemu", "/unpacked/usr/share/seabios"}},
 		Accel:   accel,
 		Flash:   Flash{Code: "/fw/code.fd", Format: "raw", Vars: "/fw/vars.fd", VarsFormat: "raw"},
 		Files:   Home{State: "/state", Runtime: "/run/floe"}.Files("m"),
