@@ -80,6 +80,7 @@ var files = []struct {
 	{"init", 0o755},
 	{"etc/acpi/PWRF/00000080", 0o755},
 	{"etc/floe/bootcodes.sh", 0o644},
+	{"etc/floe/zones", 0o644},
 	{"etc/fstab", 0o644},
 	{"etc/group", 0o644},
 	{"etc/init.d/boot", 0o755},
