@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"floe/assets"
 	"floe/internal/arch"
+	"floe/internal/bootcode"
 	"floe/internal/grub"
 	"floe/internal/iso"
 	"floe/internal/report"
@@ -123,7 +125,19 @@ func menuSpec(spec Spec) grub.MenuSpec {
 		Args:    slices.Concat(kernelArgs, spec.BootCodes),
 		Serial:  spec.Arch.Console(),
 		Timeout: menuTimeout,
+		Help:    helpPages(),
 	}
+}
+
+// helpPages are the boot codes, on the keys F2 and following.
+func helpPages() []grub.HelpPage {
+	var list []grub.HelpPage
+	for i, p := range bootcode.Pages() {
+		list = append(list, grub.HelpPage{
+			Key: fmt.Sprintf("f%d", i+2), Title: "Help: " + string(p), Lines: bootcode.Screen(p),
+		})
+	}
+	return list
 }
 
 // kernelArgs stand on every boot line, before the person's own words, which
@@ -140,7 +154,11 @@ var kernelArgs = []string{
 
 // BootLine gives the kernel's command line of an image, as its menu shows it.
 func BootLine(a arch.Arch, codes []string) string {
-	return strings.Join(menuSpec(Spec{Arch: a, BootCodes: codes}).Line(), " ")
+	line := menuSpec(Spec{Arch: a, BootCodes: codes}).Line()
+	for i, word := range line {
+		line[i] = bootcode.Quote(word)
+	}
+	return strings.Join(line, " ")
 }
 
 // menuTimeout is how many seconds the menu waits.

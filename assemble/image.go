@@ -124,20 +124,22 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 	if err != nil {
 		return nil, err
 	}
-	id := imageID(spec, p, personal)
-	menu, err := grub.Config(menuSpec(spec))
+	menu, err := grub.Menu(menuSpec(spec))
 	if err != nil {
 		return nil, err
 	}
+	id := imageID(spec, p, personal, menu)
 	s := iso.Spec{
 		Label: Label, ID: id, Time: assets.Date(),
 		Files: []iso.File{
 			{Path: kernelPath, Mode: 0o444, Source: filepath.Join(p.kernel.Path, kernel.ImageName)},
 			{Path: corePath, Mode: 0o444, Source: filepath.Join(p.initrd.Path, initrdFile)},
 			{Path: personalPath, Mode: 0o444, Content: personal},
-			{Path: grub.MenuFile, Mode: 0o444, Content: menu},
 			{Path: grub.Marker(id), Mode: 0o444, Content: []byte(Label + "\n")},
 		},
+	}
+	for _, f := range menu {
+		s.Files = append(s.Files, iso.File{Path: f.Path, Mode: 0o444, Content: f.Data})
 	}
 	if err := addBoot(&s, spec.Arch, p.boot.Path); err != nil {
 		return nil, err
@@ -173,10 +175,13 @@ func partSizes(s iso.Spec) ([]Part, error) {
 }
 
 // imageID derives the image's identity from all that is in it.
-func imageID(spec Spec, p parts, personal []byte) (id [16]byte) {
+func imageID(spec Spec, p parts, personal []byte, menu []grub.File) (id [16]byte) {
 	key := store.NewKey("image", assets.Version).String("arch", string(spec.Arch)).
 		String("kernel", p.kernel.Key).String("initrd", p.initrd.Key).String("boot", p.boot.Key).
 		Bytes("personal", personal).Strings("codes", spec.BootCodes)
+	for _, f := range menu {
+		key.Bytes(f.Path, f.Data)
+	}
 	sum, _ := hex.DecodeString(key.Hex())
 	copy(id[:], sum)
 	return id

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"floe/internal/bootcode"
 	"floe/internal/fault"
 )
 
@@ -40,22 +41,13 @@ func checkHostname(s string) error {
 	return nil
 }
 
-// checkBootCodes refuses what could not reach the kernel as it was typed: the
-// kernel splits its command line at spaces, and GRUB puts a backslash before
-// quotation marks and backslashes, which the kernel keeps.
+// checkBootCodes refuses what could not reach the system as it was typed, and
+// boot codes with a wrong value. Words that are no boot codes are the kernel's.
 func checkBootCodes(s string) error {
 	if len(s) > maxBootCodes {
 		return fmt.Errorf("%d bytes are too many; %d fit on the boot line", len(s), maxBootCodes)
 	}
-	for _, r := range s {
-		if r < ' ' || r > '~' {
-			return fmt.Errorf("the character %q cannot stand on a boot line", r)
-		}
-	}
-	if i := strings.IndexAny(s, `'"\`); i >= 0 {
-		return fmt.Errorf("the character %c does not get through the boot loader", s[i])
-	}
-	return nil
+	return bootcode.Check(s)
 }
 
 // checkOutput refuses what is no file's path. Whether the file can be written

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"floe/internal/nearest"
 )
 
 // decode reads TOML 1.0 into answers, keyed as the steps are. Keys that no
@@ -102,33 +104,9 @@ func quote(s string) string {
 // Nearest gives the known key that is closest to what was typed, or "" where
 // none is close.
 func Nearest(typed string) string {
-	best, distance := "", 3
+	var keys []string
 	for _, step := range All() {
-		if d := editDistance(typed, step.Key); d < distance {
-			best, distance = step.Key, d
-		}
+		keys = append(keys, step.Key)
 	}
-	return best
-}
-
-// editDistance is Levenshtein's: the least number of inserted, deleted and
-// replaced bytes that turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
+	return nearest.Word(typed, keys)
 }

@@ -180,14 +180,14 @@ func TestRefusedChoice(t *testing.T) {
 func TestCommand(t *testing.T) {
 	key := publicKey(t, "it's me")
 	plan, _, err := Resolve(Source{"test", map[string][]string{
-		"hostname": {"box"}, "boot-codes": {"noembed tz=x"}, "ssh-key": {OwnKey, key, "~/.ssh/a b.pub"}, "cpus": {"4"},
+		"hostname": {"box"}, "boot-codes": {"noembed host=x"}, "ssh-key": {OwnKey, key, "~/.ssh/a b.pub"}, "cpus": {"4"},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := plan.Command()
 	want := `floe build --ssh-key own --ssh-key '` + strings.ReplaceAll(key, "'", `'\''`) + `' --ssh-key ~/'.ssh/a b.pub'` +
-		` --hostname box --boot-codes 'noembed tz=x' --cpus 4`
+		` --hostname box --boot-codes 'noembed host=x' --cpus 4`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

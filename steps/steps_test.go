@@ -116,8 +116,10 @@ func TestBadAnswers(t *testing.T) {
 		{"cpus", "0", "1 to 255"},
 		{"firmware", "openfirmware", "bios, uefi"},
 		{"boot-codes", "a\nb", "cannot stand"},
-		{"boot-codes", `host="x"`, "boot loader"},
-		{"boot-codes", `host=a\b`, "boot loader"},
+		{"boot-codes", `host="x`, "never closed"},
+		{"boot-codes", `mdadm=a\b`, "boot loader"},
+		{"boot-codes", "noembed=1", "takes no value"},
+		{"boot-codes", "tz=Berlin", "did you mean Europe/Berlin"},
 		{"output", "", "wanted"},
 		{"output", "images/", "folder"},
 		{"boot-codes", strings.Repeat("x", 1025), "too many"},
@@ -209,10 +211,10 @@ func TestRefusedKeys(t *testing.T) {
 
 func TestBootWords(t *testing.T) {
 	for codes, want := range map[string][]string{
-		"":                          {},
-		"  noembed   host=box ":     {"noembed", "host=box"},
-		`tz="a b" "x y"=z quiet`:    {`tz="a b"`, `"x y"=z`, "quiet"},
-		`sshkey=ssh-ed25519:AAAA==`: {"sshkey=ssh-ed25519:AAAA=="},
+		"":                           {},
+		"  noembed   host=box ":      {"noembed", "host=box"},
+		`docker="a b" "x=y z" quiet`: {`docker=a b`, `x=y z`, "quiet"},
+		`sshkey=ssh-ed25519:AAAA==`:  {"sshkey=ssh-ed25519:AAAA=="},
 	} {
 		if got := (&Plan{BootCodes: codes}).BootWords(); !slices.Equal(got, want) {
 			t.Errorf("%q: %q", codes, got)

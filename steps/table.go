@@ -41,7 +41,7 @@ func All() []Step {
 		{
 			Key: "boot-codes", Kind: Codes, Title: "Boot codes", Value: "CODES",
 			Ask:  "Anything to say to the system as it boots?",
-			Help: "Words added to the boot line, such as 'noembed host=box'.",
+			Help: "Boot codes, such as 'noembed tz=Europe/Berlin'; docs/bootcodes.md and 'floe plan --explain' tell them all.",
 			show: func(p *Plan) string { return orNone(p.BootCodes) },
 			set:  text(checkBootCodes, func(p *Plan) *string { return &p.BootCodes }),
 			get:  func(p *Plan) []string { return []string{p.BootCodes} },

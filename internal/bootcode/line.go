@@ -106,6 +106,12 @@ func (w Word) String() string {
 	return w.Arg()
 }
 
+// Quote gives an argument for a boot loader as it is typed.
+func Quote(arg string) string {
+	key, value, has := strings.Cut(arg, "=")
+	return Word{key, value, has}.String()
+}
+
 // Join gives the line of some words.
 func Join(words []Word) string {
 	list := make([]string, len(words))

@@ -25,7 +25,7 @@ type MenuSpec struct {
 type HelpPage struct {
 	Key   string   // "f2"
 	Title string   // as listed in the menu
-	Lines []string // at most 80 columns each, to fit a text screen
+	Lines []string // at most 79 columns each, to fit a text screen
 }
 
 // Serial port and speed of the menu on a BIOS, and of the kernel's console.
@@ -34,6 +34,15 @@ const (
 	serialSpeed = 115200
 )
 
+// variant is a way to boot besides the usual one.
+type variant struct{ ID, Key, Title, Codes string }
+
+// variants are an entry and a command of the prompt each.
+var variants = [...]variant{
+	{"toram", "t", ", packages copied to memory", "toram"},
+	{"rescue", "r", ", rescue: a root shell, no packages", "superuser base"},
+}
+
 // kernelEntry is an entry that boots the kernel.
 type kernelEntry struct {
 	ID, Key, Title string
@@ -41,41 +50,66 @@ type kernelEntry struct {
 }
 
 type helpEntry struct {
-	ID string
+	ID, Path, Listed string
 	HelpPage
 }
 
-// Config gives the boot menu. A word that GRUB's script or the kernel's
-// command line could not carry is an error.
-func Config(spec MenuSpec) ([]byte, error) {
+// promptFile is what the prompt reads before it asks: a file without entries.
+const promptFile = Folder + "/prompt.cfg"
+
+// Menu gives the files of the boot menu: MenuFile and what it needs besides
+// modules. A word that GRUB's script or the kernel's command line could not
+// carry is an error.
+func Menu(spec MenuSpec) ([]File, error) {
 	const op = "write the boot menu"
 	if err := spec.check(); err != nil {
 		return nil, fault.New(fault.Usage, op, "", err, "")
 	}
-	menu, err := template.New("grub.cfg").Funcs(template.FuncMap{"quote": quote}).Parse(assets.GRUBMenu)
+	menu, err := spec.config()
 	if err != nil {
 		return nil, fault.New(fault.Build, op, "", err, "")
 	}
-	args := spec.Line()
-	rescue := append(slices.Clone(args), "superuser", "base")
-	help := make([]helpEntry, len(spec.Help))
-	for i, h := range spec.Help {
-		help[i] = helpEntry{fmt.Sprintf("help%d", i+1), h}
+	files := []File{
+		{MenuFile, menu},
+		{promptFile, []byte("# The prompt has no entries, only the commands that the menu has made.\n")},
+		{localeFolder + "/" + language + ".mo", catalogue(spec.words())},
+	}
+	for _, h := range spec.help() {
+		files = append(files, File{h.Path, []byte(strings.Join(h.Lines, "\n") + "\n")})
+	}
+	return files, nil
+}
+
+func (s MenuSpec) config() ([]byte, error) {
+	menu, err := template.New("grub.cfg").Funcs(template.FuncMap{"quote": quote}).Parse(assets.GRUBMenu)
+	if err != nil {
+		return nil, err
+	}
+	entries := []kernelEntry{{"boot", "b", keyed(s.Title, "Enter"), s.Line()}}
+	for _, v := range variants {
+		entries = append(entries, kernelEntry{v.ID, v.Key, keyed(s.Title+v.Title, v.Key), append(s.Line(), strings.Fields(v.Codes)...)})
 	}
 	var b bytes.Buffer
 	err = menu.Execute(&b, map[string]any{
-		"Title": spec.Title, "Timeout": spec.Timeout, "Initrds": rooted(spec.Initrds), "Help": help,
+		"Title": s.Title, "Timeout": s.Timeout, "Initrds": rooted(s.Initrds), "Args": s.Line(), "Help": s.help(),
 		"Modules": menuModules(), "SerialUnit": serialUnit, "SerialSpeed": serialSpeed,
-		"Entries": []kernelEntry{
-			{"boot", "b", spec.Title, args},
-			{"rescue", "r", spec.Title + ", rescue: a root shell, no packages", rescue},
-		},
+		"Locale": localeFolder, "Language": language, "PromptFile": promptFile, "PromptTitle": keyed("Add boot codes ...", "Tab"),
+		"Entries": entries, "Variants": variants[:],
 	})
-	if err != nil {
-		return nil, fault.New(fault.Build, op, "", err, "")
-	}
-	return b.Bytes(), nil
+	return b.Bytes(), err
 }
+
+func (s MenuSpec) help() []helpEntry {
+	list := make([]helpEntry, len(s.Help))
+	for i, h := range s.Help {
+		id := fmt.Sprintf("help%d", i+1)
+		list[i] = helpEntry{id, Folder + "/" + id + ".txt", keyed(h.Title, strings.ToUpper(h.Key)), h}
+	}
+	return list
+}
+
+// keyed puts a key's name behind a title, all in one column.
+func keyed(title, key string) string { return fmt.Sprintf("%-64s%5s", title, key) }
 
 // Line gives the words of the kernel's command line: consoles, then Args.
 func (s MenuSpec) Line() []string { return slices.Concat(s.consoles(), s.Args) }
@@ -119,9 +153,11 @@ func (s MenuSpec) check() error {
 		switch {
 		case a == "" || !printable(a):
 			return fmt.Errorf("boot code %q is empty or not of printable ASCII", a)
-		case strings.ContainsAny(a, `'"\`):
-			// GRUB puts a backslash before these, and the kernel keeps it.
-			return fmt.Errorf("boot code %q has a quotation mark or a backslash", a)
+		case strings.Contains(a, `"`):
+			// GRUB puts a backslash before it, which the kernel does not know:
+			// it would end the word somewhere else. (Before ' and \ as well; the
+			// booted system takes those off again.)
+			return fmt.Errorf("boot code %q has a quotation mark", a)
 		}
 	}
 	return nil

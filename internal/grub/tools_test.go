@@ -118,9 +118,9 @@ func TestEFI(t *testing.T) {
 // TestMenuParses has GRUB's own parser read a menu with everything in it.
 func TestMenuParses(t *testing.T) {
 	run, work := tools(t), t.TempDir()
-	menu, err := grub.Config(grub.MenuSpec{
+	files, err := grub.Menu(grub.MenuSpec{
 		Title: "Floe 1.0; it's {fine}", Initrds: []string{"boot/core.img", "boot/personal.img"}, Serial: "ttyS0", Timeout: 3,
-		Args: []string{"host=a b", "docker=$x;y", "quiet"},
+		Args: []string{"host=a b", "docker=$x;y", `docker=it's\x`, "quiet"},
 		Help: []grub.HelpPage{{Key: "f2", Title: "Help: boot codes", Lines: []string{"", "base   don't load packages; {x} $y"}}},
 	})
 	if err != nil {
@@ -132,11 +132,31 @@ func TestMenuParses(t *testing.T) {
 		}
 		return run.Run(t.Context(), sandbox.Command{Args: []string{"grub-script-check", "grub.cfg"}, Work: work})
 	}
+	menu := files[0].Data
 	if err := check(menu); err != nil {
 		t.Errorf("%v\n%s", err, menu)
 	}
 	if check(append(menu, "menuentry {\n"...)) == nil {
 		t.Error("the parser takes anything")
+	}
+}
+
+// TestMessagesExist: every message that has Floe's words is one of GRUB's, to
+// the letter.
+func TestMessagesExist(t *testing.T) {
+	run := tools(t)
+	host, err := run.Path("/usr/lib/grub/i386-pc/normal.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := os.ReadFile(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for message := range grub.Messages(grub.MenuSpec{}) {
+		if !bytes.Contains(module, []byte("\x00"+message+"\x00")) {
+			t.Errorf("GRUB does not say %q", message)
+		}
 	}
 }
 
