@@ -122,7 +122,7 @@ func menuSpec(spec Spec) grub.MenuSpec {
 	return grub.MenuSpec{
 		Title:   "Floe " + assets.Version,
 		Initrds: []string{corePath, personalPath},
-		Args:    slices.Concat(kernelArgs, spec.BootCodes),
+		Args:    slices.Concat(kernelArgs, packageArgs(spec.Runtimes), spec.BootCodes),
 		Serial:  spec.Arch.Console(),
 		Timeout: menuTimeout,
 		Help:    helpPages(),
@@ -153,8 +153,8 @@ var kernelArgs = []string{
 }
 
 // BootLine gives the kernel's command line of an image, as its menu shows it.
-func BootLine(a arch.Arch, codes []string) string {
-	line := menuSpec(Spec{Arch: a, BootCodes: codes}).Line()
+func BootLine(a arch.Arch, runtimes, codes []string) string {
+	line := menuSpec(Spec{Arch: a, Runtimes: runtimes, BootCodes: codes}).Line()
 	for i, word := range line {
 		line[i] = bootcode.Quote(word)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sync/errgroup"
@@ -40,6 +41,7 @@ type Spec struct {
 	Hostname       string
 	AuthorizedKeys []string // lines of authorized_keys(5)
 	BootCodes      []string // words added to the kernel's command line
+	Runtimes       []string // packages that are loaded at boot: "docker", "podman", both or none
 	Output         string   // path of the image
 }
 
@@ -61,6 +63,7 @@ type Image struct {
 // parts are the finished pieces that an image is mastered from.
 type parts struct {
 	kernel, initrd, boot store.Entry
+	packages             []Package // on the medium
 }
 
 // Image makes the image. Beside it come its SHA-256, in the form that
@@ -74,7 +77,7 @@ func (b *Builder) Image(ctx context.Context, spec Spec) (*Image, error) {
 	if err := writable(out); err != nil {
 		return nil, err
 	}
-	p, err := b.parts(ctx, spec.Arch)
+	p, err := b.parts(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +109,8 @@ func writable(out string) error {
 }
 
 // parts builds, or takes from the store, what is not personal.
-func (b *Builder) parts(ctx context.Context, a arch.Arch) (p parts, err error) {
+func (b *Builder) parts(ctx context.Context, spec Spec) (p parts, err error) {
+	a := spec.Arch
 	// Before the three that want it, so that what is wrong is said once.
 	if _, err := b.Archive(ctx); err != nil {
 		return p, err
@@ -115,12 +119,13 @@ func (b *Builder) parts(ctx context.Context, a arch.Arch) (p parts, err error) {
 	group.Go(func() (err error) { p.kernel, err = b.Kernel(ctx, a); return err })
 	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
 	group.Go(func() (err error) { p.boot, err = b.Boot(ctx, a); return err })
+	group.Go(func() (err error) { p.packages, err = b.Packages(ctx, a, mediumPackages(spec.Runtimes)...); return err })
 	return p, group.Wait()
 }
 
 // master puts the image together.
 func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*Image, error) {
-	personal, err := personal(spec)
+	personal, err := personal(spec, PackageSums(p.packages))
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +149,7 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 	if err := addBoot(&s, spec.Arch, p.boot.Path); err != nil {
 		return nil, err
 	}
+	addPackages(&s, p.packages, spec.Runtimes)
 	if _, err := iso.Master(ctx, s, out); err != nil {
 		return nil, err
 	}
@@ -155,6 +161,7 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 func partSizes(s iso.Spec) ([]Part, error) {
 	named := map[string]string{kernelPath: "kernel", corePath: "initrd", personalPath: "keys and name"}
 	var list []Part
+	var packages int64
 	loader := int64(len(s.ESP))
 	for _, f := range s.Files {
 		size := int64(len(f.Content))
@@ -167,18 +174,28 @@ func partSizes(s iso.Spec) ([]Part, error) {
 		}
 		if name, ok := named[f.Path]; ok {
 			list = append(list, Part{name, size})
+		} else if strings.HasPrefix(f.Path, packagesDir+"/") {
+			packages += size
 		} else {
 			loader += size
 		}
+	}
+	if packages > 0 {
+		list = append(list, Part{"packages", packages})
 	}
 	return append(list, Part{"boot loader", loader}), nil
 }
 
 // imageID derives the image's identity from all that is in it.
 func imageID(spec Spec, p parts, personal []byte, menu []grub.File) (id [16]byte) {
+	var packages []string
+	for _, p := range p.packages {
+		packages = append(packages, p.Key)
+	}
 	key := store.NewKey("image", assets.Version).String("arch", string(spec.Arch)).
 		String("kernel", p.kernel.Key).String("initrd", p.initrd.Key).String("boot", p.boot.Key).
-		Bytes("personal", personal).Strings("codes", spec.BootCodes)
+		Bytes("personal", personal).Strings("codes", spec.BootCodes).
+		Strings("packages", packages).Strings("runtimes", spec.Runtimes)
 	for _, f := range menu {
 		key.Bytes(f.Path, f.Data)
 	}

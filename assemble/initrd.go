@@ -113,7 +113,7 @@ func osRelease() string {
 
 // personal makes the overlay with what is this image's own. It is not
 // compressed: a new key must cost no more than a new image.
-func personal(spec Spec) ([]byte, error) {
+func personal(spec Spec, sums []byte) ([]byte, error) {
 	a := initramfs.New(assets.Date())
 	for _, e := range assets.Rootfs() {
 		if e.Dir && (e.Path == "etc" || e.Path == "etc/floe") {
@@ -124,6 +124,9 @@ func personal(spec Spec) ([]byte, error) {
 	if len(spec.AuthorizedKeys) > 0 {
 		keys := strings.Join(spec.AuthorizedKeys, "\n") + "\n"
 		a.File("etc/floe/authorized_keys", 0o644, assets.Root, assets.Root, []byte(keys))
+	}
+	if len(sums) > 0 {
+		a.File("etc/floe/packages.sha256", 0o644, assets.Root, assets.Root, sums)
 	}
 	data, err := a.Bytes()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -98,8 +97,12 @@ func (g *guest) add(dir, name, manifest string, files map[string]string) {
 // run runs one of the guest's scripts and gives what it said.
 func (g *guest) run(script string, args ...string) (string, error) {
 	g.t.Helper()
-	text, err := fs.ReadFile(assets.Packages(), "guest/usr/bin/"+script)
-	g.must(err)
+	var text []byte
+	for _, e := range assets.Rootfs() {
+		if e.Path == "usr/bin/"+script {
+			text = e.Data
+		}
+	}
 	name := filepath.Join(g.bin, script)
 	g.must(os.WriteFile(name, []byte(strings.Replace(string(text), "#!/bin/sh", "#!"+filepath.Join(g.bin, "sh"), 1)), 0o755))
 	ctx, cancel := context.WithTimeout(g.t.Context(), 15*time.Second)

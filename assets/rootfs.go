@@ -55,11 +55,11 @@ var folders = []struct {
 	{"etc/floe", 0o755, Root}, {"etc/init.d", 0o755, Root}, {"etc/net", 0o755, Root},
 	{"etc/profile.d", 0o755, Root}, {"etc/service", 0o755, Root}, {"etc/shutdown.d", 0o755, Root},
 	{"etc/sv", 0o755, Root}, {"etc/sv/acpid", 0o755, Root}, {"etc/sv/klogd", 0o755, Root},
-	{"etc/sv/net", 0o755, Root}, {"etc/sv/ntpd", 0o755, Root}, {"etc/sv/ssh", 0o755, Root},
-	{"etc/sv/syslogd", 0o755, Root}, {"etc/sysctl.d", 0o755, Root},
+	{"etc/sv/net", 0o755, Root}, {"etc/sv/ntpd", 0o755, Root}, {"etc/sv/packages", 0o755, Root},
+	{"etc/sv/ssh", 0o755, Root}, {"etc/sv/syslogd", 0o755, Root}, {"etc/sysctl.d", 0o755, Root},
 	{"home/floe", 0o750, User}, {"home/floe/.ssh", 0o700, User},
 	{"usr/bin", 0o755, Root}, {"usr/lib", 0o755, Root}, {"usr/local", 0o755, Root},
-	{"usr/local/bin", 0o755, Root}, {"usr/local/sbin", 0o755, Root},
+	{"usr/local/bin", 0o755, Root}, {"usr/local/sbin", 0o755, Root}, {"usr/local/tce.installed", 0o755, Root},
 	{"var/empty", 0o755, Root}, {"var/lib", 0o755, Root}, {"var/log", 0o755, Root},
 }
 
@@ -99,9 +99,13 @@ var files = []struct {
 	{"etc/sv/klogd/run", 0o755},
 	{"etc/sv/net/run", 0o755},
 	{"etc/sv/ntpd/run", 0o755},
+	{"etc/sv/packages/run", 0o755},
 	{"etc/sv/ssh/run", 0o755},
 	{"etc/sv/syslogd/run", 0o755},
 	{"etc/sysctl.conf", 0o644},
+	{"usr/bin/tce-load", 0o755},
+	{"usr/bin/tce-setup", 0o755},
+	{"usr/bin/tce-status", 0o755},
 }
 
 // Rootfs lists the booted system's root: folders with parents first, then

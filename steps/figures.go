@@ -14,3 +14,7 @@ func LeftForContainers(memory int) int {
 	}
 	return max(0, low.left+(memory-low.memory)*(high.left-low.left)/(high.memory-low.memory))
 }
+
+// runtimeMemory is what a runtime takes of the memory, in MiB, when it has
+// started and runs no container: as above, without and with it.
+var runtimeMemory = map[string]int{Docker: 80, Podman: 30}

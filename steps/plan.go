@@ -18,6 +18,7 @@ import (
 // the same Plan and the same signed inputs give the same bytes.
 type Plan struct {
 	Arch      arch.Arch // architecture of the machine that will run Floe
+	Runtime   string    // "none", "docker", "podman", or "docker,podman"
 	Hostname  string    // RFC 1123 label; the host name unless DHCP or host= give another
 	SSHKeys   []string  // "own", "none", files, or lines of authorized_keys(5)
 	BootCodes string    // words added to the kernel's command line

@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Plan{Arch: "amd64", Hostname: "floe", SSHKeys: []string{"own"}, Memory: 512, CPUs: 2,
+	want := &Plan{Arch: "amd64", Runtime: "docker", Hostname: "floe", SSHKeys: []string{"own"}, Memory: 512, CPUs: 2,
 		Firmware: "bios", Output: "floe-amd64.iso", Toolchain: "sandbox"}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("got %+v\nwant %+v", plan, want)

@@ -24,6 +24,19 @@ func All() []Step {
 			get: func(p *Plan) []string { return []string{string(p.Arch)} },
 		},
 		{
+			Key: "runtime", Kind: OneOf, Title: "Runtime", Value: "KIND", Default: Docker,
+			Ask:  "What will run the containers?",
+			Help: "What runs containers: docker, podman, docker,podman for both, or none. Another one can be loaded later, as a package.",
+			Choices: []Choice{
+				{Value: NoRuntime, Title: "None", Help: "the bare system, under ten megabytes; packages can be loaded when it runs"},
+				{Value: Docker, Title: "Docker", Help: "the engine with its API: docker -H ssh://...", Image: 57 << 20, Memory: runtimeMemory[Docker]},
+				{Value: Podman, Title: "Podman", Help: "no daemon needed; for root and for the user, with docker's API", Image: 29 << 20, Memory: runtimeMemory[Podman]},
+				{Value: Docker + "," + Podman, Title: "Both", Help: "side by side", Image: 83 << 20, Memory: runtimeMemory[Docker] + runtimeMemory[Podman]},
+			},
+			set: choice(func(p *Plan) *string { return &p.Runtime }),
+			get: func(p *Plan) []string { return []string{p.Runtime} },
+		},
+		{
 			Key: "ssh-key", Kind: Keys, Title: "SSH keys", Value: "KEY", Default: OwnKey, Many: true,
 			Ask:  "Who may log in?",
 			Help: "Who may log in: a public key's file, its text, 'own' (floe's own key, made at first use), or 'none' (console only). Repeatable.",

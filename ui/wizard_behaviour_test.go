@@ -20,6 +20,7 @@ import (
 func TestWizardWholeWay(t *testing.T) {
 	r := newRig(t, &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()})
 	r.at("Welcome").sees("41 GiB free").press("enter")
+	r.at("Runtime").sees("docker").press("enter")
 	r.at("SSH keys").press("enter")
 	r.at("Host name").press("ctrl+u", "box", "enter")
 	r.at("Boot codes").press("quiet q ? p", "enter")
@@ -40,10 +41,10 @@ func TestWizardWholeWay(t *testing.T) {
 // Back from everywhere, with the answers kept.
 func TestWizardThereAndBack(t *testing.T) {
 	r := newRig(t, &testHouse{}).goTo("Host name").press("x", "enter").goTo("Review")
-	for _, title := range []string{"Image", "Memory", "Boot codes", "Host name", "SSH keys", "Welcome"} {
+	for _, title := range []string{"Image", "Memory", "Boot codes", "Host name", "SSH keys", "Runtime", "Welcome"} {
 		r.press("esc").at(title)
 	}
-	r.sees("Go on with the answers so far").press("enter").at("SSH keys").press("enter").at("Host name").sees("floex")
+	r.sees("Go on with the answers so far").press("enter").at("Runtime").press("enter").at("SSH keys").press("enter").at("Host name").sees("floex")
 	r.press("ctrl+u", "-bad-", "enter").at("Host name").sees("letters, digits and dashes").press("esc").at("SSH keys")
 	r.press("enter").sees("floex")
 }
@@ -115,7 +116,7 @@ func TestWizardAsksBeforeItLeaves(t *testing.T) {
 }
 
 func TestWizardKeepsAnswersOnLeaving(t *testing.T) {
-	r := newRig(t, &testHouse{}).goTo("SSH keys").press("ctrl+c", "down", "enter")
+	r := newRig(t, &testHouse{}).goTo("Runtime").press("ctrl+c", "down", "enter")
 	if r.house.remembered != 0 {
 		t.Error("nothing was answered, and that was kept")
 	}

@@ -39,7 +39,7 @@ func TestWizardInItsLoop(t *testing.T) {
 	house := &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()}
 	m, tm := loop(t, house)
 	waitFor(t, tm, "emulated")
-	for _, text := range []string{"Who may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
+	for _, text := range []string{"will run the containers", "may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
 		tm.Send(named["enter"])
 		waitFor(t, tm, text)
 	}
@@ -59,7 +59,7 @@ func TestWizardStopsInItsLoop(t *testing.T) {
 	m, tm := loop(t, house)
 	waitFor(t, tm, "Start")
 	tm.Send(named["enter"])
-	for range 6 {
+	for range 7 {
 		tm.Send(named["enter"])
 	}
 	waitFor(t, tm, "objects")
@@ -160,7 +160,7 @@ func TestWizardLendsTheTerminal(t *testing.T) {
 	house := &testHouse{built: testBuilt()}
 	o := newOnTerminal(t.Context(), t, house)
 	o.wait("Start")
-	for _, text := range []string{"Who may log in", "machine called", "boot line", "containers", "free", "will be built"} {
+	for _, text := range []string{"will run the containers", "may log in", "machine called", "boot line", "containers", "free", "will be built"} {
 		o.keys("\r")
 		o.wait(text)
 	}

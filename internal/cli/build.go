@@ -61,7 +61,7 @@ func (t *terminal) buildWith(ctx context.Context, plan *steps.Plan, sink report.
 	defer s.Close()
 	return t.builder(s, plan, sink).Image(ctx, assemble.Spec{
 		Arch: plan.Arch, Hostname: plan.Hostname, AuthorizedKeys: keys,
-		BootCodes: plan.BootWords(), Output: plan.Output,
+		BootCodes: plan.BootWords(), Runtimes: plan.Runtimes(), Output: plan.Output,
 	})
 }
 

@@ -64,7 +64,7 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 		return nil
 	}
 	styles := t.styles()
-	t.print("\n" + ui.Mascot(styles) + "\n" + styles.Table("What is inside", rows) + "\n")
+	t.print("\n" + styles.Mascot(plan.Runtime) + "\n" + styles.Table("What is inside", rows) + "\n")
 	t.showImage(image)
 	return nil
 }

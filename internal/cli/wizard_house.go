@@ -140,7 +140,9 @@ func (h *house) Import(ctx context.Context, service, user string) ([]keysource.K
 }
 
 // BootLine is the kernel's command line, as the boot menu will show it.
-func (h *house) BootLine(p *steps.Plan) string { return assemble.BootLine(p.Arch, p.BootWords()) }
+func (h *house) BootLine(p *steps.Plan) string {
+	return assemble.BootLine(p.Arch, p.Runtimes(), p.BootWords())
+}
 
 // Codes has no table yet.
 func (h *house) Codes() []ui.CodeRow { return nil }

@@ -12,7 +12,7 @@ import (
 
 // builtins are the shell's own commands and words, as busybox's ash has them.
 var builtins = strings.Fields(`. : [ alias break case cd command continue do done echo elif else esac eval exec exit export
-	false fi for if kill printf pwd read return set shift test then trap true umask unset until wait while ! { }`)
+	false fi for getopts if kill local printf pwd read return set shift test then trap true umask unset until wait while ! { }`)
 
 // applets gives the names of the programs that the list makes of busybox.
 // Their symbols are their names in capitals, but for these.
@@ -103,8 +103,11 @@ func TestScriptsUseWhatIsThere(t *testing.T) {
 	for _, name := range append(slices.Clone(dropbearPrograms), SudoName, LinkwatchName, "in") {
 		known[name] = true
 	}
-	// Functions that are sourced from bootcodes.sh.
+	// Floe's own scripts, and functions that are sourced from bootcodes.sh.
 	for _, e := range assets.Rootfs() {
+		if path.Dir(e.Path) == "usr/bin" {
+			known[path.Base(e.Path)] = true
+		}
 		if e.Path == "etc/floe/bootcodes.sh" {
 			for _, m := range function.FindAllStringSubmatch(string(e.Data), -1) {
 				known[m[1]] = true
