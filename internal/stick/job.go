@@ -1,0 +1,268 @@
+package stick
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
+
+	"floe/internal/fault"
+	"floe/internal/iso"
+	"floe/internal/report"
+)
+
+// job writes one image to one device.
+type job struct {
+	image  *os.File
+	size   int64  // of the image, bytes
+	sum    string // SHA-256 of the image
+	dev    device
+	path   string // of the device, for people
+	layout layout
+	sink   report.Sink
+	stall  time.Duration // without progress, before it is said
+	began  bool          // the disk has lost what it held
+}
+
+// stallAfter is how long a disk may take nothing before that is said. Sticks
+// pause for seconds while they tidy up.
+const stallAfter = 5 * time.Second
+
+// run does the steps from the first change of the disk on.
+func (j *job) run(ctx context.Context) (Result, error) {
+	result := Result{Path: j.path, Bytes: j.size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
+	for _, step := range []struct {
+		id, title string
+		took      *time.Duration
+		do        func(context.Context, *report.Stage) (string, error)
+	}{
+		{"write/blank", "Make the disk unbootable meanwhile", nil, j.blank},
+		{"write/body", "Write", &result.Wrote, j.write},
+		{"write/flush", "Flush", &result.Wrote, j.flush},
+		{"write/verify", "Read back and compare", &result.Read, j.verify},
+		{"write/finish", "Make the disk bootable", nil, j.finish},
+	} {
+		if err := ctx.Err(); err != nil {
+			return result, j.cancelled(err)
+		}
+		stage, start := report.Start(j.sink, step.id, step.title), time.Now()
+		said, err := step.do(ctx, stage)
+		if step.took != nil {
+			*step.took += time.Since(start)
+		}
+		if err != nil {
+			if ctx.Err() != nil && !isDevice(err) {
+				err = j.cancelled(ctx.Err())
+			}
+			return result, stage.Fail(err)
+		}
+		stage.Done(said)
+	}
+	return result, nil
+}
+
+// isDevice tells whether an error is one that the disk made.
+func isDevice(err error) bool {
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && (e.Class == fault.Disk || e.Class == fault.Verify)
+}
+
+// state says what the disk is like after something went wrong.
+func (j *job) state() string {
+	switch {
+	case !j.began:
+		return "Nothing was changed."
+	case j.layout.keep:
+		return "The disk does not boot now. Its data partition is still there: write it again with --keep-data."
+	}
+	return "The disk has lost what it held, and does not boot: write it again."
+}
+
+func (j *job) cancelled(err error) error {
+	return fault.New(fault.Cancelled, op, j.path, err, j.state())
+}
+
+// broken says in words what a disk's error means.
+func (j *job) broken(what string, at int64, err error) error {
+	place := humanize.Bytes(uint64(at))
+	why, hint := fmt.Errorf("it fails to %s at %s: %w", what, place, err), "The disk may be worn out; try another one. "
+	switch {
+	case j.dev.Gone():
+		why, hint = fmt.Errorf("it was pulled out at %s", place), "Plug it in again. "
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, errShort):
+		why, hint = fmt.Errorf("it ends at %s, before the size that it claims", place), "Sticks that claim more than they have are sold; use another one. "
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EPERM):
+		why, hint = fmt.Errorf("it takes nothing more at %s: %w", place, err), "Worn sticks protect themselves against writing; use another one. "
+	}
+	return fault.New(fault.Disk, op, j.path, why, hint+j.state())
+}
+
+// errShort is the error of a device that takes or gives less than it should.
+var errShort = errors.New("the disk ends here")
+
+func (j *job) put(b []byte, at int64) error {
+	n, err := j.dev.WriteAt(b, at)
+	if err == nil && n < len(b) {
+		err = errShort
+	}
+	if err != nil {
+		return j.broken("write", at+int64(n), err)
+	}
+	return nil
+}
+
+// last is where the backup of the partition table goes.
+func (j *job) last() int64 { return j.dev.Size() - tailSize }
+
+// blank takes away what boots: the first MiB, and the backup of the partition
+// table, by which UEFI would find the rest.
+func (j *job) blank(_ context.Context, _ *report.Stage) (string, error) {
+	j.began = true
+	if err := j.put(j.layout.blankHead, 0); err != nil {
+		return "", err
+	}
+	if !j.layout.keep {
+		// Whatever kept its own tables at the end: RAID, ZFS, an older GPT.
+		size := min(wipeSize, j.dev.Size()-headSize) / iso.SectorSize * iso.SectorSize
+		if err := j.put(aligned(int(size)), j.dev.Size()-size); err != nil {
+			return "", err
+		}
+	}
+	if err := j.put(j.layout.blankTail, j.last()); err != nil {
+		return "", err
+	}
+	if err := j.dev.Flush(); err != nil {
+		return "", j.broken("flush", 0, err)
+	}
+	if j.layout.keep {
+		return "the data partition stays", nil
+	}
+	return "", nil
+}
+
+func (j *job) flush(_ context.Context, _ *report.Stage) (string, error) {
+	if err := j.dev.Flush(); err != nil {
+		return "", j.broken("flush", j.size, err)
+	}
+	if err := j.dev.Forget(); err != nil {
+		return "", j.broken("flush", j.size, err)
+	}
+	return "", nil
+}
+
+// verify reads back what was written, and compares it with the image that was
+// checked at first. The first MiB is still to come: it counts as the image
+// has it.
+func (j *job) verify(ctx context.Context, stage *report.Stage) (string, error) {
+	hash := sha256.New()
+	head := make([]byte, min(headSize, j.size))
+	if _, err := readFull(j.image, head, 0, j.size); err != nil {
+		return "", fault.New(fault.Missing, "read the image", j.image.Name(), err, j.state())
+	}
+	hash.Write(head)
+	start := time.Now()
+	err := j.readBack(ctx, stage, func(b []byte, _ int64) error {
+		hash.Write(b)
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != j.sum {
+		return "", j.wrong(ctx, stage)
+	}
+	return speed(j.size-headSize, time.Since(start)) + ", all as in the image", nil
+}
+
+// wrong finds the first byte that is not as in the image.
+func (j *job) wrong(ctx context.Context, stage *report.Stage) error {
+	const none = -1
+	first := int64(none)
+	image := make([]byte, chunk)
+	_ = j.readBack(ctx, stage, func(b []byte, at int64) error {
+		if _, err := j.image.ReadAt(image[:len(b)], at); err != nil {
+			return err
+		}
+		if !bytes.Equal(b, image[:len(b)]) {
+			for i := range b {
+				if b[i] != image[i] {
+					first = at + int64(i)
+					return errShort
+				}
+			}
+		}
+		return nil
+	})
+	if first == none {
+		return fault.New(fault.Verify, op, j.path, errors.New("the image changed while it was being written"), "Leave it alone meanwhile. "+j.state())
+	}
+	return fault.New(fault.Verify, op, j.path, fmt.Errorf("it gives back other bytes than it was given, first at byte %d", first),
+		"The disk is worn out, or claims more than it has; use another one. "+j.state())
+}
+
+// finish writes the partition tables, and the first MiB last.
+func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
+	l := j.layout
+	if l.hasData() && !l.keep {
+		zero := aligned(wipeSize)
+		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
+		for _, at := range []int64{start, end - wipeSize} {
+			if err := j.put(zero, at); err != nil {
+				return "", err
+			}
+		}
+	}
+	if err := j.putBack(l.tail, j.last()); err != nil {
+		return "", err
+	}
+	if err := j.putBack(l.head, 0); err != nil {
+		// It may boot, and it may be wrong.
+		_ = j.put(l.blankHead, 0)
+		_ = j.put(l.blankTail, j.last())
+		_ = j.dev.Flush()
+		return "", err
+	}
+	if err := j.dev.Reread(); err != nil {
+		stage.Log("the kernel does not read the new partition table before the disk is plugged in again: " + err.Error())
+	}
+	switch {
+	case l.keep:
+		return "data partition kept, " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+	case l.hasData():
+		return "data partition of " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+	}
+	return "", nil
+}
+
+// putBack writes, flushes and reads back.
+func (j *job) putBack(b []byte, at int64) error {
+	if err := j.put(b, at); err != nil {
+		return err
+	}
+	if err := errors.Join(j.dev.Flush(), j.dev.Forget()); err != nil {
+		return j.broken("flush", at, err)
+	}
+	back := aligned(len(b))
+	if n, err := j.dev.ReadAt(back, at); err != nil {
+		return j.broken("read", at+int64(n), err)
+	}
+	if !bytes.Equal(b, back) {
+		return fault.New(fault.Verify, op, j.path, fmt.Errorf("it gives back other bytes than it was given, at %s", humanize.Bytes(uint64(at))),
+			"The disk is worn out, or claims more than it has; use another one. "+j.state())
+	}
+	return nil
+}
+
+func speed(bytes int64, took time.Duration) string {
+	if took <= 0 || bytes <= 0 {
+		return humanize.Bytes(uint64(max(bytes, 0)))
+	}
+	return fmt.Sprintf("%s, %s/s", humanize.Bytes(uint64(bytes)), humanize.Bytes(uint64(float64(bytes)/took.Seconds())))
+}

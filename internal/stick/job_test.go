@@ -1,0 +1,287 @@
+package stick
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"floe/internal/disks"
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// file is a device made of a file, whose faults a test chooses.
+type file struct {
+	*os.File
+	size    int64
+	onWrite func(b []byte, at int64) error
+	onRead  func(b []byte, at int64)
+	gone    bool
+}
+
+func (f *file) Size() int64   { return f.size }
+func (f *file) Flush() error  { return nil }
+func (f *file) Forget() error { return nil }
+func (f *file) Reread() error { return nil }
+func (f *file) Gone() bool    { return f.gone }
+
+func (f *file) WriteAt(b []byte, at int64) (int, error) {
+	if f.onWrite != nil {
+		if err := f.onWrite(b, at); err != nil {
+			return 0, err
+		}
+	}
+	return f.File.WriteAt(b, at)
+}
+
+func (f *file) ReadAt(b []byte, at int64) (int, error) {
+	n, err := f.File.ReadAt(b, at)
+	if f.onRead != nil {
+		f.onRead(b, at)
+	}
+	return n, err
+}
+
+// story is what a job reported.
+type story struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *story) Emit(e report.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Kind != report.Progress {
+		s.lines = append(s.lines, e.Stage+" "+string(e.Kind)+" "+e.Text)
+	}
+}
+
+func (s *story) String() string { return strings.Join(s.lines, "\n") }
+
+// newFile makes a device of 64 MiB and a job that writes an image of some
+// 20 MiB onto it.
+func newFile(t *testing.T, data Data) (*file, *job, *story) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	dev := &file{File: f, size: 128 * mib}
+	if err := f.Truncate(dev.size); err != nil {
+		t.Fatal(err)
+	}
+	path := testImage(t, 1, 20)
+	image, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { image.Close() })
+	s := &story{}
+	j, err := newJob(order(t, path, disks.Disk{Identity: disks.Identity{}}, data), image, true, dev, "/dev/stick", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev, j, s
+}
+
+// TestFaults: each fault has its words and its class, and leaves a disk that
+// does not boot.
+func TestFaults(t *testing.T) {
+	const place = 9 * mib
+	within := func(b []byte, at int64) bool { return at <= place && place < at+int64(len(b)) }
+	for _, tt := range []struct {
+		name  string
+		harm  func(*file)
+		class fault.Class
+		says  string
+	}{
+		{"EIO", func(f *file) {
+			f.onWrite = func(b []byte, at int64) error {
+				if within(b, at) {
+					return unix.EIO
+				}
+				return nil
+			}
+		}, fault.Disk, "fails to write"},
+		{"it ends early", func(f *file) {
+			f.onWrite = func(b []byte, at int64) error {
+				if within(b, at) {
+					return unix.ENOSPC
+				}
+				return nil
+			}
+		}, fault.Disk, "before the size that it claims"},
+		{"pulled out", func(f *file) {
+			f.onWrite = func(b []byte, at int64) error {
+				if within(b, at) {
+					f.gone = true
+					return unix.ENODEV
+				}
+				return nil
+			}
+		}, fault.Disk, "pulled out"},
+		{"turned read-only", func(f *file) {
+			f.onWrite = func(b []byte, at int64) error {
+				if within(b, at) {
+					return unix.EROFS
+				}
+				return nil
+			}
+		}, fault.Disk, "takes nothing more"},
+		{"one byte flipped", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				if within(b, at) {
+					b[place-at] ^= 0x10
+				}
+			}
+		}, fault.Verify, "first at byte 9437184"},
+		{"the first MiB reads back wrong", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				if at == 0 {
+					b[600]++
+				}
+			}
+		}, fault.Verify, "other bytes"},
+		{"it claims more than it has", func(f *file) { // and goes around
+			f.onWrite = func(b []byte, at int64) error {
+				if at >= 16*mib {
+					_, err := f.File.WriteAt(b, at-16*mib+headSize)
+					return errors.Join(err, nil)
+				}
+				return nil
+			}
+		}, fault.Verify, "claims more"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dev, j, _ := newFile(t, NewData)
+			tt.harm(dev)
+			_, err := j.run(t.Context())
+			if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error()+fault.Hint(err), tt.says) || !strings.Contains(fault.Hint(err), "does not boot") {
+				t.Errorf("exit code %d: %v; %s", fault.Code(err), err, fault.Hint(err))
+			}
+			head, tail := make([]byte, headSize), make([]byte, wipeSize)
+			_, err1 := dev.File.ReadAt(head, 0)
+			_, err2 := dev.File.ReadAt(tail, dev.size-wipeSize)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			unbootable(t, head, tail)
+		})
+	}
+}
+
+// TestKeptWhileWriting: at every moment the table has the data partition, and
+// nothing to boot.
+func TestKeptWhileWriting(t *testing.T) {
+	dev, j, _ := newFile(t, NewData)
+	if _, err := j.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := newJob(order(t, j.image.Name(), disks.Disk{}, KeepData), j.image, true, dev, "/dev/stick", report.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := false
+	dev.onWrite = func(_ []byte, at int64) error {
+		if at <= headSize || at >= j.size || looked {
+			return nil
+		}
+		looked = true
+		head, tail := make([]byte, headSize), make([]byte, tailSize)
+		_, err1 := dev.File.ReadAt(head, 0)
+		_, err2 := dev.File.ReadAt(tail, dev.size-tailSize)
+		unbootable(t, head, tail)
+		p, err := oldData(readerAt(head), headSize)
+		if err := errors.Join(err, err1, err2); err != nil || p != j.layout.data {
+			t.Errorf("%+v, %v", p, err)
+		}
+		return unix.EIO
+	}
+	if _, err := second.run(t.Context()); fault.Code(err) != int(fault.Disk) || !strings.Contains(fault.Hint(err), "data partition is still there") || !looked {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestStall: a disk that takes nothing is told, and that it goes on.
+func TestStall(t *testing.T) {
+	dev, j, s := newFile(t, NoData)
+	j.stall = 20 * time.Millisecond
+	var once sync.Once
+	dev.onWrite = func(_ []byte, at int64) error {
+		if at >= headSize {
+			once.Do(func() { time.Sleep(300 * time.Millisecond) })
+			time.Sleep(30 * time.Millisecond)
+		}
+		return nil
+	}
+	if _, err := j.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.String(); !strings.Contains(text, "nothing has moved for") || !strings.Contains(text, "goes on after") {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestOrderOfThings: the first MiB is the last thing that is written.
+func TestOrderOfThings(t *testing.T) {
+	dev, j, s := newFile(t, NewData)
+	var mu sync.Mutex
+	var places []int64
+	dev.onWrite = func(_ []byte, at int64) error {
+		mu.Lock()
+		defer mu.Unlock()
+		places = append(places, at)
+		return nil
+	}
+	if _, err := j.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if places[0] != 0 || places[len(places)-1] != 0 {
+		t.Errorf("%v", places)
+	}
+	for _, p := range places[1 : len(places)-1] {
+		if p < headSize {
+			t.Errorf("%d is written in between", p)
+		}
+	}
+	for _, stage := range []string{"write/blank done", "write/body done", "write/flush done", "write/verify done", "write/finish done"} {
+		if !strings.Contains(s.String(), stage) {
+			t.Errorf("%s is missing in\n%s", stage, s)
+		}
+	}
+}
+
+// TestLayout: where data partitions go.
+func TestLayout(t *testing.T) {
+	for _, tt := range []struct{ image, size, start int64 }{
+		{10 * mib, 16 << 30, 1 << 30},   // much room
+		{80 * mib, 2 << 30, 256 * mib},  // an eighth
+		{80 * mib, 1 << 30, 160 * mib},  // twice the image
+		{80 * mib, 150 * mib, 80 * mib}, // right behind it
+		{80 * mib, 100 * mib, 0},        // not worth it
+		{80*mib + 1, 200 * mib, 161 * mib},
+	} {
+		p := newData(tt.image, tt.size)
+		if p.First*512 != tt.start || (p.First+p.Sectors)*512 > tt.size-tailSize {
+			t.Errorf("%d on %d: from %d to %d", tt.image, tt.size, p.First*512, (p.First+p.Sectors)*512)
+		}
+	}
+}
+
+// TestCancelEarly: a cancelled context changes nothing.
+func TestCancelEarly(t *testing.T) {
+	_, j, _ := newFile(t, NewData)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := j.run(ctx); fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+}

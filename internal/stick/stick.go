@@ -1,0 +1,210 @@
+// Package stick writes an image onto a disk, so that the disk either has all
+// of it, read back and compared, or does not boot.
+//
+// The order of things is what makes that so:
+//
+//  1. the image and the disk are looked at; whatever is wrong is refused
+//     before anything is lost
+//  2. the disk is opened exclusively, and compared with the one that was
+//     chosen: model, serial number, size, device number, the kernel's count
+//  3. its first MiB and the backup of its partition table are blanked, so that
+//     neither BIOS nor UEFI finds anything to boot
+//  4. the image goes onto it from the second MiB on, past the page cache
+//  5. that is read back from the disk and compared by SHA-256
+//  6. the partition tables are made for the size of the disk, and the first
+//     MiB is written last
+//
+// Whatever ends it before leaves a disk that does not boot. A data partition
+// that is to be kept stays in the table all the time.
+//
+// Writing needs root. See Run for a child that has it; everything is checked
+// again there. The package asks nobody, and prints nothing.
+//
+// Holes of the image are written like the rest of it: only a disk that
+// promises to read zeros after it was discarded could leave them out, and
+// sticks do not.
+package stick
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"floe/internal/disks"
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// Data says what becomes of the rest of the disk.
+type Data string
+
+// The choices for the rest of the disk.
+const (
+	NewData  Data = "new"  // a partition for containers; what it held is lost
+	KeepData Data = "keep" // the partition that is there stays as it is
+	NoData   Data = "none"
+)
+
+// Order says what to write where. It crosses from the person's process to
+// the one with the right to write, as JSON.
+type Order struct {
+	Image   string         `json:"image"`  // absolute path
+	SHA256  string         `json:"sha256"` // what the image must have, lower-case hexadecimal
+	Size    int64          `json:"size"`   // bytes
+	Any     bool           `json:"any,omitempty"`
+	Disk    disks.Identity `json:"disk"`              // what was chosen
+	Data    Data           `json:"data"`              // for images of floe's only
+	Unmount []string       `json:"unmount,omitempty"` // mount points that the person agreed to lose
+	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed
+}
+
+// Result tells what was written.
+type Result struct {
+	Path  string        `json:"path"` // of the disk
+	Bytes int64         `json:"bytes"`
+	Wrote time.Duration `json:"wrote_ns"` // how long writing and flushing took
+	Read  time.Duration `json:"read_ns"`  // how long reading back took
+	Data  int64         `json:"data"`     // bytes of the data partition; 0: none
+	Kept  bool          `json:"kept"`     // it is the one that was there before
+}
+
+const op = "write the image to"
+
+// refuse makes an error about a disk that was left alone.
+func refuse(on string, err error, hint string) error {
+	return fault.New(fault.Disk, op, on, err, hint)
+}
+
+// check finds what is wrong with an order without looking at the machine.
+func (o Order) check() error {
+	bad := func(what string) error {
+		return fault.New(fault.Usage, "understand the order to write", "", errors.New(what), "")
+	}
+	switch {
+	case !strings.HasPrefix(o.Image, "/") || strings.ContainsRune(o.Image, 0):
+		return bad("the image's path is not absolute")
+	case len(o.SHA256) != 64 || strings.Trim(o.SHA256, "0123456789abcdef") != "":
+		return bad("the image's SHA-256 is missing")
+	case o.Size <= 0:
+		return bad("the image's size is missing")
+	case o.Disk.Number.Major == 0 || o.Disk.Size <= 0:
+		return bad("no disk is named")
+	case o.Data != NewData && o.Data != KeepData && o.Data != NoData:
+		return bad(fmt.Sprintf("%q is nothing to do with the rest of the disk", o.Data))
+	}
+	return nil
+}
+
+// Write writes an image to a disk. It must run as root.
+//
+// The errors' classes: fault.Usage for an image that is none, fault.Disk for a
+// disk that was refused or failed, fault.Verify for an image or a disk with
+// other bytes than it should have.
+func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
+	if err := o.check(); err != nil {
+		return Result{}, err
+	}
+	stage := report.Start(sink, "write/check", "Look at the image and the disk")
+	image, dev, disk, err := open(ctx, o, s, stage)
+	if err != nil {
+		return Result{}, stage.Fail(err)
+	}
+	defer image.Close()
+	defer dev.Close()
+	if err := drop(); err != nil { // what comes needs less than root has
+		return Result{}, stage.Fail(err)
+	}
+	stage.Done(disk.Name() + ", " + humanize.Bytes(uint64(disk.Size)))
+	j, err := newJob(o, image.File, image.Floe, dev, disk.Path, sink)
+	if err != nil {
+		return Result{}, err
+	}
+	return j.run(ctx)
+}
+
+// open does everything that comes before the disk is changed.
+func open(ctx context.Context, o Order, s disks.System, stage *report.Stage) (*Image, *block, disks.Disk, error) {
+	image, err := inspectAs(ctx, caller(), o.Image, o.Any, stage)
+	if err != nil {
+		return nil, nil, disks.Disk{}, err
+	}
+	dev, disk, err := openDisk(o, image, s, stage)
+	if err != nil {
+		image.Close()
+		return nil, nil, disks.Disk{}, err
+	}
+	return image, dev, disk, nil
+}
+
+func openDisk(o Order, image *Image, s disks.System, stage *report.Stage) (*block, disks.Disk, error) {
+	if image.SHA256 != o.SHA256 || image.Size != o.Size {
+		return nil, disks.Disk{}, fault.New(fault.Verify, "check the image", o.Image,
+			fmt.Errorf("it has the SHA-256 %s, not %s: it changed since it was looked at", image.SHA256, o.SHA256), "Start again.")
+	}
+	disk, err := look(o, s)
+	if err != nil {
+		return nil, disk, err
+	}
+	if err := unmount(disk, o.Unmount, stage); err != nil {
+		return nil, disk, err
+	}
+	dev, err := openBlock(disk)
+	if err != nil {
+		return nil, disk, err
+	}
+	// Nobody else can open or mount it now. Is it still the same?
+	disk, err = look(o, s)
+	if err == nil {
+		err = dev.compare(o.Disk)
+	}
+	if err != nil {
+		dev.Close()
+		return nil, disk, err
+	}
+	dev.system = s
+	return dev, disk, nil
+}
+
+// look finds the disk that was chosen, and refuses any other, and one that is
+// in use.
+func look(o Order, s disks.System) (disks.Disk, error) {
+	disk, err := s.ByNumber(o.Disk.Number, disks.Options{Protect: append([]string{o.Image}, o.Protect...)})
+	if err != nil {
+		return disk, refuse(o.Disk.Name(), err, "Plug it in again, and choose it again: 'floe disks' lists what is there.")
+	}
+	if why := o.Disk.Differs(disk.Identity); why != nil {
+		return disk, refuse(disk.Path, errors.New("it is not the disk that was chosen: "+strings.Join(why, ", ")),
+			"Nothing was changed. Choose again: 'floe disks' lists what is there.")
+	}
+	if why := disk.Refused(o.Size); why != "" {
+		return disk, refuse(disk.Path, errors.New(why), "Nothing was changed. 'floe disks' lists what can be written.")
+	}
+	return disk, nil
+}
+
+// newJob reads what the disk has and plans what it will have.
+func newJob(o Order, image *os.File, floe bool, dev device, path string, sink report.Sink) (*job, error) {
+	j := &job{image: image, size: o.Size, sum: o.SHA256, dev: dev, path: path, sink: sink, stall: stallAfter}
+	head, old := aligned(headSize), aligned(headSize)
+	if _, err := readFull(image, head, 0, o.Size); err != nil {
+		return nil, fault.New(fault.Missing, "read the image", o.Image, err, "")
+	}
+	if _, err := dev.ReadAt(old, 0); err != nil {
+		return nil, j.broken("read", 0, err)
+	}
+	data := o.Data
+	if !floe {
+		data = ""
+	}
+	var err error
+	if j.layout, err = plan(head, bytes.NewReader(old), o.Size, dev.Size(), data); err != nil {
+		return nil, refuse(path, err, "Nothing was changed.")
+	}
+	return j, nil
+}
