@@ -20,9 +20,9 @@ func (s MenuSpec) words() map[string]string {
 		"GNU GRUB  version %s": s.Title,
 		"grub>":                "boot:",
 
-		"Use the %C and %C keys to select which entry is highlighted.": "%C and %C choose, Enter boots. Tab adds boot codes; F2, F3 and F4 list them.",
+		"Use the %C and %C keys to select which entry is highlighted.": "%C %C choose, Enter boots, Tab adds boot codes, e edits the line.",
 		"Press enter to boot the selected OS, `e' to edit the commands before booting or `c' for a command-line.": "" +
-			"e edits the whole boot line.",
+			"F2 F3 F4 (or 2 3 4) list the boot codes.",
 		"The highlighted entry will be executed automatically in %ds.": "Boots in %d s; any other key waits.",
 
 		"Minimum Emacs-like screen editing is supported. TAB lists completions. Press Ctrl-x or F10 to boot, " +
@@ -31,10 +31,10 @@ func (s MenuSpec) words() map[string]string {
 
 		"Minimal BASH-like line editing is supported. For the first word, TAB lists possible command completions. " +
 			"Anywhere else TAB lists possible device or file completions. To enable less(1)-like paging, \"set pager=1\". %s": "" +
-			"Type floe, then the boot codes to add, then Enter:   floe host=box toram\n" +
-			"rescue and toram instead of floe boot these entries of the menu.\n" +
-			"codes lists all boot codes, menu goes back. A value with spaces or any of\n" +
-			"; & | $ < > { } # stands in quotes: docker=\"--debug --mtu=1400\"\n%s",
+			"floe and boot codes to add to the image's own:   floe host=box toram\n" +
+			"rescue or toram instead of floe boots that entry of the menu.\n" +
+			"f2, f3 and f4 list the boot codes, menu goes back. Quotes go around\n" +
+			"what has spaces or ; & | $ < > { } #:   docker=\"--debug --mtu=1400\"\n%s",
 		"ESC at any time exits.": "Esc goes back as well.",
 	}
 }

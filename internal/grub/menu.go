@@ -91,12 +91,30 @@ func (s MenuSpec) config() ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = menu.Execute(&b, map[string]any{
-		"Title": s.Title, "Timeout": s.Timeout, "Initrds": rooted(s.Initrds), "Args": s.Line(), "Help": s.help(),
+		"Title": s.Title, "Timeout": s.Timeout, "Initrds": rooted(s.Initrds), "Args": s.Line(), "Help": s.help(), "Aliases": s.aliases(),
 		"Modules": menuModules(), "SerialUnit": serialUnit, "SerialSpeed": serialSpeed,
 		"Locale": localeFolder, "Language": language, "PromptFile": promptFile, "PromptTitle": keyed("Add boot codes ...", "Tab"),
-		"Entries": entries, "Variants": variants[:],
+		"DiskTitle": keyed("Boot from the first disk", "d"), "Entries": entries, "Variants": variants[:],
 	})
 	return b.Bytes(), err
+}
+
+// terminalKeys are what is left of the function keys that GRUB's serial console
+// does not know (it expects F3 as ESC O w): their sequences arrive as single
+// keys, and the last one that says something makes a hotkey. xterm and VT100
+// send ESC O R for F3, rxvt and PuTTY ESC [ 1 3 ~.
+var terminalKeys = map[string][]string{"f2": {"2"}, "f3": {"3", "R"}, "f4": {"4", "S"}}
+
+// alias is an entry without a name, below all others, for one more key.
+type alias struct{ ID, Key, Path string }
+
+func (s MenuSpec) aliases() (list []alias) {
+	for _, h := range s.help() {
+		for _, key := range terminalKeys[h.Key] {
+			list = append(list, alias{h.ID + key, key, h.Path})
+		}
+	}
+	return list
 }
 
 func (s MenuSpec) help() []helpEntry {

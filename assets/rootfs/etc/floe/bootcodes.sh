@@ -17,6 +17,39 @@ problem() {
 	[ ! -c /dev/kmsg ] || echo "<4>floe: $1" >/dev/kmsg
 }
 
+# device_of SPEC: sets $device to the block device that is meant by LABEL=NAME,
+# UUID=ID, /dev/sdb1 or sdb1; 1 if there is none.
+device_of() {
+	device=
+	case $1 in
+	LABEL=* | UUID=*)
+		# To a file, and not by $(), for each caller its own.
+		findfs "$1" >"/run/device.$$" 2>/dev/null && read -r device <"/run/device.$$"
+		rm -f "/run/device.$$"
+		;;
+	/dev/*) device=$1 ;;
+	*) device=/dev/$1 ;;
+	esac
+	[ -b "$device" ]
+}
+
+# device_within SECONDS SPEC: the same, as soon as it appears.
+device_within() {
+	bc_left=${1%%:*}
+	case $bc_left in
+	'' | *[!0-9]* | ?????*) bc_left=0 ;;
+	esac
+	while [ "${bc_left#0?}" != "$bc_left" ]; do # 08 is no number to the shell
+		bc_left=${bc_left#0}
+	done
+	bc_left=$((bc_left * 10))
+	until device_of "$2"; do
+		[ "$bc_left" -gt 0 ] || return 1
+		bc_left=$((bc_left - 1))
+		usleep 100000
+	done
+}
+
 # --- from the table of boot codes: go generate ./internal/bootcode ---
 # bootcode_set KEY VALUE HAS_VALUE: 0 if KEY is a boot code in its right form, else 1.
 bootcode_set() {
