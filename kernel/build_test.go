@@ -78,7 +78,7 @@ func makeSource(t *testing.T, more map[string]string) string {
 		t.Fatal(err)
 	}
 	var deb bytes.Buffer
-	deb.WriteString(debMagic)
+	deb.WriteString("!<arch>\n")
 	for _, m := range []struct {
 		name string
 		data []byte
@@ -211,7 +211,7 @@ func TestBuildShowsFirstError(t *testing.T) {
 
 func TestBuildRefusesOtherFiles(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty": "", "no tar": "words", "deb without data": debMagic, "deb with rubbish": debMagic + strings.Repeat("x", 60),
+		"empty": "", "no tar": "words", "deb without data": "!<arch>\n", "deb with rubbish": "!<arch>\n" + strings.Repeat("x", 60),
 	} {
 		path := filepath.Join(t.TempDir(), "source.deb")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

@@ -1,16 +1,14 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
+	"floe/internal/debian/deb"
 	"floe/internal/fault"
 	"floe/internal/sandbox"
 )
@@ -38,8 +36,8 @@ func (b *builder) unpack(ctx context.Context) error {
 	}
 	defer f.Close()
 	input, script := io.Reader(f), "xz -dc | "+untar()
-	if strings.HasSuffix(b.Source, ".deb") || isDeb(f) {
-		member, size, err := debData(f)
+	if b.isDeb() {
+		member, data, err := deb.Data(f)
 		if err != nil {
 			return fault.New(fault.Build, "read the kernel's source", b.Source, err, "")
 		}
@@ -48,7 +46,7 @@ func (b *builder) unpack(ctx context.Context) error {
 			return fault.New(fault.Build, "read the kernel's source", b.Source,
 				fmt.Errorf("its data are %s, which no known program decodes", member), "")
 		}
-		input = io.LimitReader(f, size)
+		input = data
 		script = decode + " | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' | " + script
 	}
 	err = b.run(ctx, sandbox.Command{Args: []string{"sh", "-c", script}, Stdin: input})
@@ -61,6 +59,10 @@ func (b *builder) unpack(ctx context.Context) error {
 	return nil
 }
 
+// isDeb tells a package from the archive inside it. Verified downloads are
+// named for their hash, so that a name without an ending is a package.
+func (b *builder) isDeb() bool { return !strings.HasSuffix(b.Source, ".tar.xz") }
+
 // decoders decode the data of a .deb from standard input, by file ending.
 var decoders = map[string]string{".xz": "xz -dc", ".zst": "zstd -dcq", ".gz": "gzip -dc", ".tar": "cat"}
 
@@ -71,44 +73,6 @@ func untar() string {
 		args = append(args, "--exclude='"+p+"'")
 	}
 	return strings.Join(args, " ")
-}
-
-const debMagic = "!<arch>\n"
-
-// isDeb looks at the start of a file and goes back to it.
-func isDeb(f io.ReadSeeker) bool {
-	magic := make([]byte, len(debMagic))
-	_, err := io.ReadFull(f, magic)
-	_, seekErr := f.Seek(0, io.SeekStart)
-	return err == nil && seekErr == nil && string(magic) == debMagic
-}
-
-// debData goes to the data of a .deb, an archive of ar(5) whose members have
-// headers of 60 bytes, and gives the member's name and size.
-func debData(f io.ReadSeeker) (name string, size int64, err error) {
-	if _, err := f.Seek(int64(len(debMagic)), io.SeekStart); err != nil {
-		return "", 0, err
-	}
-	for {
-		var h [60]byte
-		if _, err := io.ReadFull(f, h[:]); err != nil {
-			return "", 0, fmt.Errorf("it has no member data.tar: %w", err)
-		}
-		if !bytes.Equal(h[58:], []byte("`\n")) {
-			return "", 0, errors.New("it is not a Debian package")
-		}
-		size, err := strconv.ParseInt(strings.TrimSpace(string(h[48:58])), 10, 64)
-		if err != nil {
-			return "", 0, fmt.Errorf("a member has no size: %w", err)
-		}
-		name := strings.TrimRight(string(h[:16]), " /")
-		if strings.HasPrefix(name, "data.tar") {
-			return name, size, nil
-		}
-		if _, err := f.Seek((size+1)&^1, io.SeekCurrent); err != nil {
-			return "", 0, err
-		}
-	}
 }
 
 // Version reads the version of an unpacked source, such as "6.12.107", from

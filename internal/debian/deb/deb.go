@@ -54,50 +54,21 @@ func (r *Reader) open() error {
 	if r.members, err = newArReader(r.file); err != nil {
 		return err
 	}
-	name, err := r.member()
+	name, err := r.members.control()
 	if err != nil {
 		return err
-	}
-	version, err := io.ReadAll(io.LimitReader(r.members, 64))
-	if err != nil {
-		return err
-	}
-	if name != "debian-binary" || !bytes.HasPrefix(version, []byte("2.")) {
-		return fmt.Errorf("%w: format %q of member %q is not 2.0", ErrFormat, bytes.TrimSpace(version), name)
-	}
-	if name, err = r.member(); err != nil {
-		return err
-	}
-	if !strings.HasPrefix(name, "control.tar") {
-		return fmt.Errorf("%w: member %q where control.tar is expected", ErrFormat, name)
 	}
 	if r.Control, err = readControl(name, r.members); err != nil {
 		return err
 	}
-	if name, err = r.member(); err != nil {
+	if name, err = r.members.data(); err != nil {
 		return err
-	}
-	if !strings.HasPrefix(name, "data.tar") {
-		return fmt.Errorf("%w: member %q where data.tar is expected", ErrFormat, name)
 	}
 	if r.plain, err = Decompress(name, r.members); err != nil {
 		return err
 	}
 	r.data = tar.NewReader(r.plain)
 	return nil
-}
-
-// member goes to the next member that means something.
-func (r *Reader) member() (string, error) {
-	for {
-		name, err := r.members.next()
-		if err == io.EOF {
-			return "", fmt.Errorf("%w: it ends too early", ErrFormat)
-		}
-		if err != nil || !strings.HasPrefix(name, "_") {
-			return name, err
-		}
-	}
 }
 
 func readControl(name string, r io.Reader) (deb822.Paragraph, error) {
@@ -133,6 +104,20 @@ func (r *Reader) Read(p []byte) (int, error) { return r.data.Read(p) }
 func (r *Reader) Close() error {
 	r.plain.Close()
 	return r.file.Close()
+}
+
+// Data gives the data archive of a .deb as it is, compressed: the name of its
+// member, whose ending tells how ("data.tar.xz"), and its bytes.
+func Data(r io.Reader) (name string, data io.Reader, err error) {
+	members, err := newArReader(r)
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := members.control(); err != nil {
+		return "", nil, err
+	}
+	name, err = members.data()
+	return name, members, err
 }
 
 // arReader reads the common ar format (ar(5)), in which a .deb is.
@@ -173,6 +158,47 @@ func (a *arReader) next() (string, error) {
 	}
 	a.left, a.pad = size, size%2
 	return strings.TrimSuffix(strings.TrimSpace(string(h[:16])), "/"), nil
+}
+
+// member goes to the next member that means something.
+func (a *arReader) member() (string, error) {
+	for {
+		name, err := a.next()
+		if err == io.EOF {
+			return "", fmt.Errorf("%w: it ends too early", ErrFormat)
+		}
+		if err != nil || !strings.HasPrefix(name, "_") {
+			return name, err
+		}
+	}
+}
+
+// control goes to the control archive, past the format's version.
+func (a *arReader) control() (string, error) {
+	name, err := a.member()
+	if err != nil {
+		return "", err
+	}
+	version, err := io.ReadAll(io.LimitReader(a, 64))
+	if err != nil {
+		return "", err
+	}
+	if name != "debian-binary" || !bytes.HasPrefix(version, []byte("2.")) {
+		return "", fmt.Errorf("%w: format %q of member %q is not 2.0", ErrFormat, bytes.TrimSpace(version), name)
+	}
+	return a.expect("control.tar")
+}
+
+// data goes from the control archive to the data archive.
+func (a *arReader) data() (string, error) { return a.expect("data.tar") }
+
+// expect goes to the next member, whose name must begin so.
+func (a *arReader) expect(prefix string) (string, error) {
+	name, err := a.member()
+	if err == nil && !strings.HasPrefix(name, prefix) {
+		err = fmt.Errorf("%w: member %q where %s is expected", ErrFormat, name, prefix)
+	}
+	return name, err
 }
 
 // Read reads from the current member.
