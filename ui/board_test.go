@@ -161,8 +161,12 @@ func TestEstimate(t *testing.T) {
 		}
 		e.add(second(now), done, 2400, report.Objects)
 		e.tick(second(now))
-		if (now >= 30) != e.leftKnown {
-			t.Fatalf("at %d s the estimate is known: %v", now, e.leftKnown)
+		truth := time.Duration(float64(now) / float64(done-8) * float64(2400-done) * float64(time.Second))
+		if known := now >= 30 && truth <= e.left*3/2; known != e.leftKnown {
+			t.Fatalf("at %d s the estimate %v is shown: %v; it should be %v", now, e.left, e.leftKnown, truth)
+		}
+		if now == 250 && e.leftKnown {
+			t.Fatalf("after a long stall it still says %v", e.left)
 		}
 		if e.leftKnown {
 			shown = append(shown, e.left)

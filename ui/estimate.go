@@ -13,8 +13,9 @@ const (
 )
 
 // estimate tells from a stage's progress how fast it is and how long it will
-// take. The time left never grows: where the work turns out to be slower it
-// stands still until it is right again.
+// take. The time left never grows: where the work turns out to be a little
+// slower it stands still, and where it would be out by half it is not shown,
+// until it is right again.
 type estimate struct {
 	done, total int64
 	unit        report.Unit
@@ -23,8 +24,8 @@ type estimate struct {
 	from      int64     // done at began
 	last      time.Time // of the latest progress
 	rate      float64   // per second, averaged over rateWindow
-	left      time.Duration
-	leftKnown bool
+	left      time.Duration // the least so far; 0: none yet
+	leftKnown bool          // left is near enough to the truth to be shown
 }
 
 // add takes a progress event. Another unit, or less done than before, begins a
@@ -55,9 +56,10 @@ func (e *estimate) tick(now time.Time) {
 	}
 	perUnit := float64(spent) / float64(e.done-e.from)
 	left := time.Duration(perUnit * float64(e.total-e.done))
-	if !e.leftKnown || left < e.left {
-		e.left, e.leftKnown = left, true
+	if e.left == 0 || left < e.left {
+		e.left = left
 	}
+	e.leftKnown = left <= e.left*3/2
 }
 
 // fraction is the share done, from 0 to 1; ok is false if the total is not
