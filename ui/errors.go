@@ -23,8 +23,11 @@ func (s Styles) Error(err error, logPath string) string {
 	var b strings.Builder
 	m := margin(s.Width)
 	if fault.Code(err) == int(fault.Cancelled) {
-		s.hang(&b, m+s.Warn.Render(s.Glyphs.Stopped+" stopped")+"  ",
-			"what was finished is kept; the same command goes on from there", s.Text.Render)
+		left := "what was finished is kept; the same command goes on from there"
+		if hint := fault.Hint(err); hint != "" {
+			left = hint
+		}
+		s.hang(&b, m+s.Warn.Render(s.Glyphs.Stopped+" stopped")+"  ", clean(left), s.Text.Render)
 		return b.String()
 	}
 	what, rows := anatomy(err)

@@ -78,6 +78,6 @@ func (t *terminal) showImage(image *assemble.Image) {
 	name := filepath.Base(image.Path)
 	t.print("\n" + t.styles().Next("What next", []ui.Command{
 		{What: "try it out", Line: fmt.Sprintf("floe run %s", name)},
-		{What: "put it on a USB stick; everything on /dev/sdX is lost", Line: fmt.Sprintf("sudo dd if=%s of=/dev/sdX bs=4M oflag=direct conv=fsync status=progress", name)},
+		{What: "put it on a USB stick; 'floe disks' lists them", Line: writeLine(name)},
 	}))
 }

@@ -240,7 +240,7 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 		{What: "boot it in QEMU", Line: "floe run --detach " + short},
 		{What: "log in", Line: "floe ssh"},
 		{What: "power it off", Line: "floe stop"},
-		{What: "put it on a USB stick; everything on /dev/sdX is lost", Line: "sudo dd if=" + short + " of=/dev/sdX bs=4M conv=fsync status=progress"},
+		{What: "put it on a USB stick; 'floe disks' lists them", Line: "floe write " + short + " --to /dev/sdX"},
 	}
 	return b, nil
 }

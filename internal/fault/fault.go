@@ -19,7 +19,7 @@ type Class int
 const (
 	Usage     Class = 2   // a wrong flag, plan or file from the person
 	Missing   Class = 3   // something needed is not there: a tool, a permission, space
-	Disk      Class = 4   // a disk was refused
+	Disk      Class = 4   // a disk was refused, or did not do what a disk does
 	Verify    Class = 5   // a signature or a checksum does not match
 	Network   Class = 6   // the network or the archive does not answer as it should
 	Build     Class = 7   // a build or a machine failed

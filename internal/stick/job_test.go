@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"floe/internal/disks"
+	"floe/internal/disks/disktest"
 	"floe/internal/fault"
 	"floe/internal/report"
 )
@@ -78,7 +79,7 @@ func newFile(t *testing.T, data Data) (*file, *job, *story) {
 	if err := f.Truncate(dev.size); err != nil {
 		t.Fatal(err)
 	}
-	path := testImage(t, 1, 20)
+	path := disktest.Image(t, 1, 20)
 	image, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)

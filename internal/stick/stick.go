@@ -17,8 +17,8 @@
 // Whatever ends it before leaves a disk that does not boot. A data partition
 // that is to be kept stays in the table all the time.
 //
-// Writing needs root. See Run for a child that has it; everything is checked
-// again there. The package asks nobody, and prints nothing.
+// Writing needs root. Elevate starts a child that has it, in which Serve checks
+// everything again. The package asks nobody, and prints nothing.
 //
 // Holes of the image are written like the rest of it: only a disk that
 // promises to read zeros after it was discarded could leave them out, and
@@ -107,6 +107,11 @@ func (o Order) check() error {
 // disk that was refused or failed, fault.Verify for an image or a disk with
 // other bytes than it should have.
 func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
+	return write(ctx, o, s, sink, func() error { return nil })
+}
+
+// write calls drop once everything that takes root is open.
+func write(ctx context.Context, o Order, s disks.System, sink report.Sink, drop func() error) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
@@ -117,8 +122,8 @@ func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Resu
 	}
 	defer image.Close()
 	defer dev.Close()
-	if err := drop(); err != nil { // what comes needs less than root has
-		return Result{}, stage.Fail(err)
+	if err := drop(); err != nil {
+		return Result{}, stage.Fail(fault.New(fault.Missing, "give up the rights of root", "", err, "Nothing was changed."))
 	}
 	stage.Done(disk.Name() + ", " + humanize.Bytes(uint64(disk.Size)))
 	j, err := newJob(o, image.File, image.Floe, dev, disk.Path, sink)

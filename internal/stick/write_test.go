@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"floe/internal/disks"
+	"floe/internal/disks/disktest"
 	"floe/internal/fault"
 	"floe/internal/iso"
 	"floe/internal/report"
@@ -21,9 +22,9 @@ import (
 // TestWrite writes onto a loop device, with a data partition, and again with
 // another image that keeps it.
 func TestWrite(t *testing.T) {
-	image := testImage(t, 1, 9)
-	d := loop(t, 256)
-	r := write(t, order(t, image, d, NewData))
+	image := disktest.Image(t, 1, 9)
+	d := disktest.Loop(t, 256)
+	r := mustWrite(t, order(t, image, d, NewData))
 	holds(t, d, image)
 	parts := table(t, d)
 	if len(parts) != 3 {
@@ -41,8 +42,8 @@ func TestWrite(t *testing.T) {
 	run(t, "mke2fs", "-q", "-F", "-E", fmt.Sprintf("offset=%d", at), d.Path, fmt.Sprint(size>>10)+"k")
 	run(t, "e2fsck", "-fn", inside)
 
-	second := testImage(t, 2, 11)
-	if r = write(t, order(t, second, d, KeepData)); !r.Kept || r.Data != size {
+	second := disktest.Image(t, 2, 11)
+	if r = mustWrite(t, order(t, second, d, KeepData)); !r.Kept || r.Data != size {
 		t.Errorf("%+v", r)
 	}
 	holds(t, d, second)
@@ -51,21 +52,21 @@ func TestWrite(t *testing.T) {
 	}
 	run(t, "e2fsck", "-fn", inside)
 
-	large := testImage(t, 3, 40)
+	large := disktest.Image(t, 3, 40)
 	if _, err := Write(t.Context(), order(t, large, d, KeepData), disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "cannot be kept") {
 		t.Errorf("an image that reaches into the data partition: %v", err)
 	}
 	holds(t, d, second)
 
 	// A new data partition is empty, even at the same place.
-	write(t, order(t, image, d, NewData))
+	mustWrite(t, order(t, image, d, NewData))
 	if now := table(t, d); len(now) != 3 || now[2].ID == data.ID {
 		t.Errorf("%+v", now)
 	}
 	if got := content(t, d.Path, at, wipeSize); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
-	write(t, order(t, second, d, NoData))
+	mustWrite(t, order(t, second, d, NoData))
 	if now := table(t, d); len(now) != 2 {
 		t.Errorf("%+v", now)
 	}
@@ -112,13 +113,13 @@ func TestForeign(t *testing.T) {
 	if err := os.WriteFile(image, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d := loop(t, 16)
+	d := disktest.Loop(t, 16)
 	o := order(t, image, d, NewData)
 	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "--any") {
 		t.Errorf("%v", err)
 	}
 	o.Any = true
-	write(t, o)
+	mustWrite(t, o)
 	if got := content(t, d.Path, 0, int64(len(b))); !bytes.Equal(got, b) {
 		t.Error("it is not on the disk as it is")
 	}
@@ -127,11 +128,11 @@ func TestForeign(t *testing.T) {
 // TestRefused changes one thing of a good order at a time. Nothing may be
 // written.
 func TestRefused(t *testing.T) {
-	image := testImage(t, 1, 3)
-	other := testImage(t, 2, 3)
-	d := loop(t, 64)
-	small := loop(t, 2)
-	held := loop(t, 64)
+	image := disktest.Image(t, 1, 3)
+	other := disktest.Image(t, 2, 3)
+	d := disktest.Loop(t, 64)
+	small := disktest.Loop(t, 2)
+	held := disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", held.Path)
 	point := t.TempDir()
 	run(t, "mount", held.Path, point)
@@ -201,8 +202,8 @@ func TestRefused(t *testing.T) {
 // TestUnmount: what the person agreed to lose is unmounted; what is busy is
 // said, and nothing is written.
 func TestUnmount(t *testing.T) {
-	image := testImage(t, 1, 3)
-	d := loop(t, 64)
+	image := disktest.Image(t, 1, 3)
+	d := disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", d.Path)
 	base := "/mnt"
 	point, err := os.MkdirTemp(base, "floe test ")
@@ -224,13 +225,13 @@ func TestUnmount(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	busy.Close()
-	write(t, o)
+	mustWrite(t, o)
 }
 
 // TestCancel stops in the middle: the disk does not boot, and says so.
 func TestCancel(t *testing.T) {
-	image := testImage(t, 1, 40)
-	d := loop(t, 128)
+	image := disktest.Image(t, 1, 40)
+	d := disktest.Loop(t, 128)
 	ctx, cancel := context.WithCancel(t.Context())
 	sink := report.Func(func(e report.Event) {
 		if e.Stage == "write/body" && e.Kind == report.Started {
@@ -262,7 +263,7 @@ func unbootable(t *testing.T, head, tail []byte) {
 }
 
 func TestInspect(t *testing.T) {
-	image := testImage(t, 3, 2)
+	image := disktest.Image(t, 3, 2)
 	stage := report.Start(report.Discard, "x", "x")
 	i, err := Inspect(t.Context(), image, false, stage)
 	if err != nil || !i.Floe || i.Size == 0 {

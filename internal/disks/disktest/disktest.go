@@ -1,0 +1,103 @@
+// Package disktest makes disks and images for tests: loop devices that go away
+// with the test, and images of floe's that need no build. It is for tests only.
+package disktest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"floe/internal/disks"
+	"floe/internal/iso"
+)
+
+const mib = 1 << 20
+
+// Image masters an image of floe's with so many MiB of noise in it, which the
+// seed decides.
+func Image(t testing.TB, seed uint64, size int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "floe.iso")
+	noise := make([]byte, size*mib+12345)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(noise)
+	esp, err := iso.ESP("FLOE", 1, time.Unix(1e9, 0), []iso.ESPFile{{Path: "EFI/BOOT/BOOTX64.EFI", Content: noise[:100_000]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = iso.Master(t.Context(), iso.Spec{
+		Label: "FLOE", ID: [16]byte{byte(seed)}, Time: time.Unix(1e9, 0), ESP: esp, Work: t.TempDir(),
+		Files: []iso.File{{Path: "boot/noise", Mode: 0o444, Content: noise}},
+	}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Loop makes a loop device of so many MiB, with old data at both ends. It takes
+// root; without it the test is skipped.
+func Loop(t testing.TB, size int) disks.Disk {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("loop devices take root")
+	}
+	path := filepath.Join(t.TempDir(), "stick.img")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	old := []byte(strings.Repeat("old data ", 200_000))
+	for _, at := range []int64{0, int64(size)*mib - int64(len(old))} {
+		if _, err := f.WriteAt(old, max(0, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Truncate(int64(size) * mib); err != nil {
+		t.Fatal(err)
+	}
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer control.Close()
+	var device *os.File
+	for range 20 { // somebody else may take the free one first
+		n, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if device, err = os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err != nil {
+			t.Fatal(err)
+		}
+		config := unix.LoopConfig{Fd: uint32(f.Fd()), Size: 0}
+		config.Info.Flags = unix.LO_FLAGS_PARTSCAN
+		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
+			break
+		}
+		device.Close()
+		device = nil
+	}
+	if device == nil {
+		t.Fatal("no loop device can be had")
+	}
+	t.Cleanup(func() {
+		_ = unix.IoctlSetInt(int(device.Fd()), unix.LOOP_CLR_FD, 0)
+		device.Close()
+	})
+	number, err := disks.Resolve(device.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := disks.Here().ByNumber(number, disks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}

@@ -1,0 +1,231 @@
+package stick
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"floe/internal/disks"
+	"floe/internal/disks/disktest"
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// TestMain lets this test's own binary be the elevated child.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "serve" {
+		os.Exit(Serve(context.Background(), os.Stdin, os.Stdout, disks.Here()))
+	}
+	os.Exit(m.Run())
+}
+
+// elevator makes a program that lets everybody through, for user 1001.
+func elevator(t *testing.T, script string) Elevator {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sudo")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return Elevator{Name: path}
+}
+
+const letThrough = `SUDO_UID=1001 exec "$@"`
+
+// readable opens the way to an image for other users.
+func readable(t *testing.T, path string) {
+	t.Helper()
+	for dir := filepath.Dir(path); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestChild writes through a child, which keeps of root's rights what it needs.
+func TestChild(t *testing.T) {
+	image := disktest.Image(t, 1, 30)
+	readable(t, image)
+	d := disktest.Loop(t, 128)
+	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := ""
+	r, err := c.Write(t.Context(), order(t, image, d, NewData), report.Func(func(e report.Event) {
+		if e.Stage == "write/body" && e.Kind == report.Started {
+			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", c.cmd.Process.Pid))
+			for _, task := range tasks {
+				b, _ := os.ReadFile(task)
+				status += string(b)
+			}
+		}
+	}))
+	if err != nil || r.Data == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	holds(t, d, image)
+	for _, want := range []string{"Uid:\t1001\t1001\t1001\t1001", "CapEff:\t0000000000200000", "CapPrm:\t0000000000200000", "NoNewPrivs:\t1"} {
+		if n := strings.Count(status, want); n == 0 || n != strings.Count(status, "CapEff:") {
+			t.Errorf("%q with %d of %d threads", want, n, strings.Count(status, "CapEff:"))
+		}
+	}
+}
+
+// TestChildStops: the end of the order's pipe cancels, as when floe is killed.
+func TestChildStops(t *testing.T) {
+	image := disktest.Image(t, 1, 60)
+	readable(t, image)
+	d := disktest.Loop(t, 128)
+	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = c.Write(ctx, order(t, image, d, NewData), report.Func(func(e report.Event) {
+		if e.Stage == "write/body" && e.Kind == report.Started {
+			cancel()
+		}
+	}))
+	if fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "does not boot") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+	unbootable(t, content(t, d.Path, 0, headSize), content(t, d.Path, d.Size-wipeSize, wipeSize))
+}
+
+// TestElevatorRefuses: what the elevator says is what the person gets.
+func TestElevatorRefuses(t *testing.T) {
+	var terminal bytes.Buffer
+	_, err := Elevate(t.Context(), elevator(t, "echo 'ada is not in the sudoers file.' >&2; exit 1"), os.Args[0], []string{"serve"}, &terminal)
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "ada is not in the sudoers file.") || terminal.Len() == 0 {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := Elevate(ctx, elevator(t, "exec sleep 60"), os.Args[0], []string{"serve"}, io.Discard); err == nil || time.Since(start) > 20*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
+}
+
+// hostile is what a child might be fed.
+func hostile(t testing.TB, image string, d disks.Disk) map[string]string {
+	good := order(t, image, d, NewData)
+	line := func(change func(*Order)) string {
+		o := good
+		change(&o)
+		b, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b) + "\n"
+	}
+	return map[string]string{
+		"nothing":            "",
+		"no end of the line": strings.TrimSpace(line(func(*Order) {})),
+		"no JSON":            "GET / HTTP/1.1\r\n\r\n",
+		"an unknown field":   `{"force":true,` + line(func(*Order) {})[1:],
+		"two orders":         strings.TrimSpace(line(func(*Order) {})) + line(func(*Order) {}),
+		"too long":           strings.Repeat(" ", longestOrder) + line(func(*Order) {}),
+		"the system's disk":  line(func(o *Order) { o.Disk = disks.Identity{Number: disks.Number{Major: 254}, Size: 1 << 40} }),
+		"a terminal":         line(func(o *Order) { o.Disk.Number = disks.Number{Major: 4, Minor: 64} }),
+		"somebody's secrets": line(func(o *Order) { o.Image = "/etc/shadow"; o.Any = true }),
+		"a relative path":    line(func(o *Order) { o.Image = "../../etc/shadow" }),
+		"a NUL in the path":  line(func(o *Order) { o.Image += "\x00.iso" }),
+		"no file":            line(func(o *Order) { o.Image = "/proc/self/mem" }),
+		"a size below zero":  line(func(o *Order) { o.Size = -1 }),
+		"another size":       line(func(o *Order) { o.Size /= 2 }),
+		"another hash":       line(func(o *Order) { o.SHA256 = strings.Repeat("0", 64) }),
+		"no identity":        line(func(o *Order) { o.Disk = disks.Identity{Number: d.Number} }),
+		"a smaller identity": line(func(o *Order) { o.Disk.Size -= 512 }),
+		"an older identity":  line(func(o *Order) { o.Disk.Sequence = 0 }),
+		"data of a new kind": line(func(o *Order) { o.Data = "../" }),
+		"an unasked unmount": line(func(o *Order) { o.Unmount = []string{"/", "/proc"}; o.Disk.Serial = "" }),
+		"keeps what is not":  line(func(o *Order) { o.Data = KeepData }),
+	}
+}
+
+// TestHostileOrders: whatever comes, the child refuses and the disk keeps its
+// data.
+func TestHostileOrders(t *testing.T) {
+	image := disktest.Image(t, 1, 3)
+	d := disktest.Loop(t, 64)
+	for name, input := range hostile(t, image, d) {
+		t.Run(name, func(t *testing.T) {
+			// A process of its own: the child gives up its rights.
+			var out bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "serve")
+			cmd.Stdout = &out
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(in, input)
+			if name == "nothing" || name == "no end of the line" {
+				in.Close() // elsewhere the end of the input, which cancels, is not what refuses
+			}
+			_ = cmd.Wait() // closes the input once the child has ended
+			code := cmd.ProcessState.ExitCode()
+			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+			var last reply
+			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Failure == nil || code != last.Failure.Code {
+				t.Errorf("code %d: %s", code, &out)
+			}
+			if !strings.Contains("2 4 5", fmt.Sprint(code)) {
+				t.Errorf("code %d: %+v", code, last.Failure)
+			}
+		})
+	}
+	if got := content(t, d.Path, 0, 9); string(got) != "old data " {
+		t.Errorf("the disk has lost its data: %q", got)
+	}
+}
+
+// TestReadsAsTheCaller: root reads for nobody what is not theirs.
+func TestReadsAsTheCaller(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to become somebody")
+	}
+	image := disktest.Image(t, 1, 2)
+	readable(t, image)
+	t.Setenv("SUDO_UID", "1001")
+	stage := report.Start(report.Discard, "x", "x")
+	f, err := inspectAs(t.Context(), caller(), image, false, stage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := os.Chmod(image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := inspectAs(t.Context(), caller(), image, false, stage); err == nil {
+		f.Close()
+		t.Error("an image that the caller may not read was read")
+	}
+	if f, err := inspectAs(t.Context(), nil, image, false, stage); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
+	}
+}
+
+func FuzzServe(f *testing.F) {
+	f.Add(`{"image":"/x.iso","sha256":"","size":1,"disk":{"number":"8:0","size":1},"data":"new"}` + "\n")
+	f.Fuzz(func(t *testing.T, input string) {
+		var out bytes.Buffer
+		nowhere := t.TempDir() // a machine without disks
+		if code := Serve(t.Context(), strings.NewReader(input), &out, disks.System{Sys: nowhere, Proc: nowhere, Dev: nowhere}); code == 0 {
+			t.Errorf("%s", &out)
+		}
+	})
+}
