@@ -50,7 +50,8 @@ func (b *Builder) makeRoot(ctx context.Context, name string, host arch.Arch, pac
 	}
 	var entry store.Entry
 	err = archive.Retry(ctx, func(ctx context.Context) error {
-		selection, err := archive.Resolve(ctx, host, packages)
+		whole, files := split(packages)
+		selection, err := archive.Resolve(ctx, host, whole, debian.Shallow(files...))
 		if err != nil {
 			return err
 		}
@@ -63,6 +64,18 @@ func (b *Builder) makeRoot(ctx context.Context, name string, host arch.Arch, pac
 		return err
 	})
 	return entry, err
+}
+
+// split tells the packages that are to run from the foreign ones.
+func split(packages []string) (whole, files []string) {
+	for _, name := range packages {
+		if strings.Contains(name, ":") {
+			files = append(files, name)
+		} else {
+			whole = append(whole, name)
+		}
+	}
+	return whole, files
 }
 
 func (b *Builder) unpack(ctx context.Context, name string, selection debian.Selection, dir string, stage *report.Stage) error {

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"context"
+	"strings"
 
 	"floe/internal/arch"
 	"floe/internal/sandbox"
@@ -17,23 +18,38 @@ func compilerPackages(host, target arch.Arch) []string {
 	list := []string{"gcc", "libc6-dev", "make", "tar", "gzip", "xz-utils", "flex", "bison", "bc", "libelf-dev", "libssl-dev", "perl-base", "bsdextrautils"}
 	list = append(list, userland.Packages()...)
 	if target != host {
-		list = append(list, "gcc-"+gnuPackage(target), "libc6-dev-"+target.Debian()+"-cross")
+		list = append(list, "gcc-"+gnuPackage(target), "libc6-dev-"+target.Debian()+"-cross", foreign("musl-dev", target))
 	}
 	return list
 }
+
+// foreign names a package of another architecture than the host's, as
+// dpkg(1) does. Nothing of what it depends on is taken: it is here for files
+// that are only read.
+func foreign(name string, a arch.Arch) string { return name + ":" + a.Debian() }
 
 // gnuPackage is the triplet as it stands in package names.
 func gnuPackage(a arch.Arch) string {
 	return map[arch.Arch]string{arch.AMD64: "x86-64-linux-gnu", arch.ARM64: "aarch64-linux-gnu"}[a]
 }
 
-// masteringPackages make GRUB's images and compress the initrd.
-func masteringPackages(target arch.Arch) []string {
+// masteringPackages make GRUB's images for target on host and compress the
+// initrd. GRUB's modules are data to grub-mkimage; Debian has those of a
+// platform for that platform's own architecture only.
+func masteringPackages(host, target arch.Arch) []string {
 	list := []string{"grub-common", "xz-utils", "zstd"}
-	if target == arch.ARM64 {
-		return append(list, "grub-efi-arm64-bin")
+	for _, name := range grubPackages[target] {
+		if target != host {
+			name = foreign(name, target)
+		}
+		list = append(list, name)
 	}
-	return append(list, "grub-efi-amd64-bin", "grub-pc-bin")
+	return list
+}
+
+var grubPackages = map[arch.Arch][]string{
+	arch.AMD64: {"grub-efi-amd64-bin", "grub-pc-bin"},
+	arch.ARM64: {"grub-efi-arm64-bin"},
 }
 
 // compilerTools are the same for a host that brings its own.
@@ -56,9 +72,9 @@ func compilerTools(target arch.Arch) []sandbox.Tool {
 }
 
 // masteringTools are the same for a host that brings its own.
-func masteringTools() []sandbox.Tool {
+func masteringTools(target arch.Arch) []sandbox.Tool {
 	return []sandbox.Tool{
-		{Name: "grub-mkimage", Reason: "makes the boot loader's images", Package: "grub-common, grub-pc-bin and grub-efi-amd64-bin"},
+		{Name: "grub-mkimage", Reason: "makes the boot loader's images", Package: strings.Join(append([]string{"grub-common"}, grubPackages[target]...), ", ")},
 		{Name: "xz", Reason: "compresses the initrd", Package: "xz-utils"},
 		{Name: "zstd", Reason: "compresses the initrd", Package: "zstd"},
 	}
@@ -71,5 +87,5 @@ func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runne
 
 // mastering gives what makes boot images for target, and its identity.
 func (b *Builder) mastering(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
-	return b.runner(ctx, "mastering", masteringPackages(target), masteringTools())
+	return b.runner(ctx, "mastering", masteringPackages(b.opt.Host, target), masteringTools(target))
 }

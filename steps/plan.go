@@ -14,6 +14,9 @@ import (
 	"floe/internal/arch"
 )
 
+// AutoFirmware stands for the firmware that suits the architecture.
+const AutoFirmware = "auto"
+
 // Plan is everything that decides what is built. It is the only configuration:
 // the same Plan and the same signed inputs give the same bytes.
 type Plan struct {
@@ -24,7 +27,7 @@ type Plan struct {
 	BootCodes string    // words added to the kernel's command line
 	Memory    int       // MiB, of the machine that tries the image out
 	CPUs      int       // of the machine that tries the image out
-	Firmware  string    // "bios" or "uefi", of the machine that tries the image out
+	Firmware  string    // of the machine that tries the image out: "bios", "uefi" or AutoFirmware
 	Output    string    // path of the image
 	Mirror    string    // root of a Debian archive, or "" for the host's own or Debian's
 	Toolchain string    // "sandbox" or "host"

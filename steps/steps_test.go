@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Plan{Arch: "amd64", Runtime: "docker", Hostname: "floe", SSHKeys: []string{"own"}, Memory: 512, CPUs: 2,
-		Firmware: "bios", Output: "floe-amd64.iso", Toolchain: "sandbox"}
+		Firmware: AutoFirmware, Output: "floe-amd64.iso", Toolchain: "sandbox"}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("got %+v\nwant %+v", plan, want)
 	}

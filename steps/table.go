@@ -13,9 +13,10 @@ func All() []Step {
 		{
 			Key: "arch", Kind: OneOf, Title: "Architecture", Value: "ARCH", Default: string(arch.AMD64),
 			Ask:  "Which processor does the machine have?",
-			Help: "Processor of the machine that will run Floe: amd64 (PCs, most servers).",
+			Help: "Processor of the machine that will run Floe: amd64 (PCs, most servers) or arm64 (machines with UEFI: Ampere, Graviton, boards).",
 			Choices: []Choice{
 				{Value: string(arch.AMD64), Title: "amd64", Help: "64-bit PCs and most servers: Intel and AMD"},
+				{Value: string(arch.ARM64), Title: "arm64", Help: "64-bit Arm machines with UEFI: servers, cloud machines, boards"},
 			},
 			set: func(p *Plan, v []string) (err error) {
 				p.Arch, err = arch.Parse(v[0])
@@ -89,10 +90,11 @@ func All() []Step {
 			get: func(p *Plan) []string { return []string{strconv.Itoa(p.CPUs)} },
 		},
 		{
-			Key: "firmware", Kind: OneOf, Detail: true, Title: "Firmware", Value: "KIND", Default: "bios",
+			Key: "firmware", Kind: OneOf, Detail: true, Title: "Firmware", Value: "KIND", Default: AutoFirmware,
 			Ask:  "Which firmware for trying it out?",
-			Help: "Firmware of the machine that tries the image out: bios or uefi. The image itself boots on both.",
+			Help: "Firmware of the machine that tries the image out: bios, uefi, or auto (what starts soonest). An image for amd64 boots on both, one for arm64 on UEFI.",
 			Choices: []Choice{
+				{Value: AutoFirmware, Title: "Automatic", Help: "BIOS on amd64, UEFI on arm64"},
 				{Value: "bios", Title: "BIOS", Help: "as PCs had it until about 2012; starts sooner"},
 				{Value: "uefi", Title: "UEFI", Help: "as PCs have it today"},
 			},

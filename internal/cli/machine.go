@@ -44,8 +44,12 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if _, err := os.Stat(image); errors.Is(err, os.ErrNotExist) {
 		return nil, fault.New(fault.Missing, "boot", try.image, errors.New("there is no such image"), "'floe build' makes one; 'floe run IMAGE' boots another.")
 	}
-	machine, err := qemu.New(try.name, plan.Arch, qemu.Memory(plan.Memory), qemu.CPUs(plan.CPUs),
-		qemu.With(qemu.Firmware(plan.Firmware)), qemu.Boot(qemu.MediumKind(try.medium), image), qemu.SSH(try.sshPort))
+	options := []qemu.Option{}
+	if plan.Firmware != steps.AutoFirmware {
+		options = append(options, qemu.With(qemu.Firmware(plan.Firmware)))
+	}
+	machine, err := qemu.New(try.name, plan.Arch, append(options, qemu.Memory(plan.Memory), qemu.CPUs(plan.CPUs),
+		qemu.Boot(qemu.MediumKind(try.medium), image), qemu.SSH(try.sshPort))...)
 	if err != nil {
 		return nil, err
 	}

@@ -176,7 +176,7 @@ func (c *console) ends(code int) {
 }
 
 // screens are those from the first question to the review.
-var screens = []string{"Who may log in?", "What is the machine called?", "The boot line will be", "stays for containers", "Where does the image go?", "This is what will be built."}
+var screens = []string{"Which processor", "What will run the containers?", "Who may log in?", "What is the machine called?", "The boot line will be", "stays for containers", "Where does the image go?", "This is what will be built."}
 
 func TestWizardOnATerminal(t *testing.T) {
 	t.Parallel()
@@ -190,7 +190,7 @@ func TestWizardOnATerminal(t *testing.T) {
 	for i := len(screens) - 2; i >= 0; i-- {
 		c.keys("\x1b").sees(screens[i])
 	}
-	c.keys("\r").sees(screens[1]).keys("-box")
+	c.keys("\r").sees(screens[1]).keys("\r").sees(screens[2]).keys("\r").sees(screens[3]).keys("-box")
 	c.sees("floe-box")
 	c.resize(60, 16)
 	c.sees("floe-box", "enter go on")
@@ -231,7 +231,7 @@ func TestWizardOnSignals(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		c := openConsole(t, floe(t, nil))
-		c.sees("Start").keys("\r").sees("Who may log in?")
+		c.sees("Start").keys("\r").sees("Which processor")
 		_ = c.cmd.Process.Signal(sig)
 		c.ends(130)
 	}
@@ -253,7 +253,7 @@ func TestWizardImports(t *testing.T) {
 	}))
 	defer server.Close()
 	c := openConsole(t, floe(t, []string{"FLOE_GITHUB_URL=" + server.URL, "FLOE_GITLAB_URL=http://127.0.0.1:1"}))
-	c.sees("Start").keys("\r").sees("Who may log in?", "No key").keys("j\r").sees("Import public keys")
+	c.sees("Start").keys("\r").sees("processor").keys("\r").sees("containers?").keys("\r").sees("Who may log in?", "No key").keys("j\r").sees("Import public keys")
 	c.keys("nobody\r").sees("there is no such user")
 	c.keys("\x15busy\r").sees("asked too often")
 	c.keys("\x15ada\t\r").sees("cannot be reached").keys("\t\t\r").sees("1 key of ada at GitHub", "SHA256:", "[ ] no comment")
@@ -266,7 +266,7 @@ func TestWizardImports(t *testing.T) {
 func TestWizardLooks(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, floe(t, []string{"TERM=linux"}))
-	c.sees("> Start").keys("\r").sees("> [x] floe's own key", "@--o")
+	c.sees("> Start").keys("\r").sees("processor").keys("\r").sees("containers?").keys("\r").sees("> [x] floe's own key", "@--o")
 	c.keys("\x03\x03")
 	c.ends(130)
 	c = openConsole(t, floe(t, []string{"NO_COLOR="}))
@@ -294,7 +294,7 @@ func TestBareFloeWithoutATerminal(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	cmd := floe(t, nil, "--plain")
-	cmd.Stdin = strings.NewReader("1\n1\n")
+	cmd.Stdin = strings.NewReader("1\n1\n1\n1\n")
 	out, _ = cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "--hostname NAME") {
 		t.Errorf("exit code %d\n%s", cmd.ProcessState.ExitCode(), out)
