@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floe/internal/disks"
+	"floe/internal/disks/disktest"
+)
+
+// run runs floe without a terminal.
+func run(t *testing.T, env []string, args ...string) (out string, code int) {
+	t.Helper()
+	cmd := floe(t, env, args...)
+	b, _ := cmd.CombinedOutput()
+	return string(b), cmd.ProcessState.ExitCode()
+}
+
+// starts gives the first bytes of a device's file.
+func starts(t *testing.T, d disks.Disk) string {
+	t.Helper()
+	f, err := os.Open(d.Serial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := make([]byte, 8)
+	if _, err := f.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestWriteUnattended: without a terminal only a serial number says which disk
+// is meant.
+func TestWriteUnattended(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 96)
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{image}, 2, "--to"},
+		{[]string{"--to", d.Path}, 2, "one image"},
+		{[]string{image, "--to", d.Path}, 2, "--serial"},
+		{[]string{image, "--to", "/dev/null", "--serial", "1234"}, 2, "is no disk"},
+		{[]string{image, "--to", d.Path, "--serial", "1234"}, 4, "does not end in"},
+		{[]string{image, "--to", d.Path, "--serial", "img"}, 4, "four characters"},
+		{[]string{"/etc/passwd", "--to", d.Path, "--serial", d.Serial}, 2, "ISO 9660"},
+		{[]string{image, "--to", d.Path, "--serial", d.Serial, "--keep-data"}, 4, "no data partition to keep"},
+	} {
+		if out, code := run(t, nil, append([]string{"write"}, tt.args...)...); code != tt.code || !strings.Contains(out, tt.says) {
+			t.Errorf("%q: exit code %d\n%s", tt.args, code, out)
+		}
+	}
+	if starts(t, d) != "old data" {
+		t.Fatal("the disk has lost its data")
+	}
+	out, code := run(t, nil, "write", image, "--to", d.Path, "--serial", d.Serial)
+	if code != 0 || !strings.Contains(out, "safe to remove") || !strings.Contains(out, "Read back and compare") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if starts(t, d) == "old data" {
+		t.Error("nothing was written")
+	}
+	out, code = run(t, nil, "--progress", "json", "write", image, "--to", d.Path, "--serial", d.Serial, "--new-data")
+	for line := range strings.Lines(out) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+	}
+	if code != 0 {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// TestWriteConfirmed: a person types the disk's name, and nothing else will do.
+func TestWriteConfirmed(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 96)
+	for _, answer := range []string{"y\r", "yes\r", "loop\r", "\r", "\x04"} {
+		c := openConsole(t, floe(t, nil, "write", image, "--to", d.Path))
+		c.sees("This disk will be erased", d.Path, "loop device", "Type its name, loop device").keys(answer)
+		c.ends(130)
+	}
+	if starts(t, d) != "old data" {
+		t.Fatal("the disk has lost its data")
+	}
+	c := openConsole(t, floe(t, nil, "write", image, "--to", d.Path))
+	c.sees("Type its name").keys("Loop  device\r").sees("safe to remove")
+	c.ends(0)
+}
+
+// TestElevatorRefusal: whoever may not write gets the words of what refused,
+// and the disk is left alone.
+func TestElevatorRefusal(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 96)
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip(err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "sudo"), []byte("#!/bin/sh\necho 'tester is not in the sudoers file.' >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := floe(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH")}, "write", image, "--to", d.Path, "--serial", d.Serial)
+	for _, dir := range []string{filepath.Dir(image), filepath.Dir(filepath.Dir(image)), bin, filepath.Dir(bin), cmd.Dir, filepath.Dir(cmd.Dir), filepath.Dir(filepath.Dir(cmd.Dir)), filepath.Dir(d.Serial), filepath.Dir(os.Args[0])} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(image, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append([]string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"}, append([]string{os.Args[0]}, cmd.Args[1:]...)...)
+	cmd.Path, _ = exec.LookPath("setpriv")
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(string(out), "is not in the sudoers file") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if starts(t, d) != "old data" {
+		t.Fatal("the disk has lost its data")
+	}
+}
+
+// TestDisks lists what there is, for people and for programs.
+func TestDisks(t *testing.T) {
+	t.Parallel()
+	d := disktest.Loop(t, 16)
+	out, code := run(t, nil, "disks", "--all", "--json")
+	var list []struct{ Path, Serial, Refused string }
+	if err := json.Unmarshal([]byte(out), &list); code != 0 || err != nil {
+		t.Fatalf("exit code %d: %v\n%s", code, err, out)
+	}
+	found := false
+	for _, l := range list {
+		found = found || l.Path == d.Path && l.Serial == d.Serial && l.Refused == ""
+	}
+	if !found {
+		t.Errorf("%s is not in\n%s", d.Path, out)
+	}
+	if out, code = run(t, nil, "disks", "--all"); code != 0 || !strings.Contains(out, d.Path) {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if out, _ = run(t, nil, "disks"); strings.Contains(out, d.Path) {
+		t.Errorf("a loop device is listed\n%s", out)
+	}
+}
+
+// TestServeRefuses: the elevated child is no way around the questions.
+func TestServeRefuses(t *testing.T) {
+	t.Parallel()
+	cmd := floe(t, nil, serveName)
+	cmd.Stdin = strings.NewReader("{}\n")
+	out, _ := cmd.Output()
+	if code := cmd.ProcessState.ExitCode(); code != 2 || !bytes.Contains(out, []byte(`"failure"`)) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestConfirmName(t *testing.T) {
+	t.Parallel()
+	named := func(vendor, model string) disks.Disk {
+		return disks.Disk{Kernel: "sdb", Identity: disks.Identity{Vendor: vendor, Model: model}}
+	}
+	for d, want := range map[[2]string]string{{"SanDisk", "Ultra Fit"}: "SanDisk Ultra Fit", {"", ""}: "sdb", {"", "名前"}: "sdb"} {
+		if got := confirmName(named(d[0], d[1])); got != want {
+			t.Errorf("%q: %q", d, got)
+		}
+	}
+	if !isName(" sandisk  ULTRA fit ", "SanDisk Ultra Fit") || isName("SanDisk", "SanDisk Ultra Fit") || isName("", "sdb") {
+		t.Error("the wrong answers confirm")
+	}
+}
