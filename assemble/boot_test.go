@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"floe/assemble/qemutest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/sshclient"
@@ -36,11 +37,27 @@ func boot(t *testing.T, image string, options ...qemu.Option) *qemu.Running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	m, err := qemu.New("test", arch.AMD64, append([]qemu.Option{qemu.Memory(128)}, options...)...)
+	r := start(t, options...)
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		t.Fatalf("ssh is not ready: %v", err)
+	}
+	return r
+}
+
+// start starts a machine that ends with the test.
+func start(t *testing.T, options ...qemu.Option) *qemu.Running {
+	t.Helper()
+	return startOn(t, arch.AMD64, options...)
+}
+
+// startOn is start for either architecture.
+func startOn(t *testing.T, a arch.Arch, options ...qemu.Option) *qemu.Running {
+	t.Helper()
+	m, err := qemu.New("test", a, append([]qemu.Option{qemu.Memory(128)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := machines(t).Start(t.Context(), testQEMU(t), m, qemu.Launch{Accel: qemu.DetectAccel(arch.AMD64, qemu.Host{})})
+	r, err := machines(t).Start(t.Context(), qemutest.Program(t, a), m, qemu.Launch{Accel: qemu.DetectAccel(a, qemu.Host{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,19 +67,25 @@ func boot(t *testing.T, image string, options ...qemu.Option) *qemu.Running {
 		}
 		r.Kill()
 	})
-	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
-		t.Fatalf("ssh is not ready: %v", err)
-	}
 	return r
 }
 
 // login connects with a key; the host key is the one the console told.
 func login(t *testing.T, r *qemu.Running, key ssh.Signer) (*sshclient.Client, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	return loginAs(t, r, "floe", key)
+}
+
+// loginAs connects as a user, as soon as ssh is ready.
+func loginAs(t *testing.T, r *qemu.Running, user string, key ssh.Signer) (*sshclient.Client, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		return nil, err
+	}
 	return sshclient.Dial(ctx, sshclient.Options{
-		Addr: r.SSHAddr(), User: "floe", Signers: []ssh.Signer{key}, HostKeys: r.Guest().HostKeys,
+		Addr: r.SSHAddr(), User: user, Signers: []ssh.Signer{key}, HostKeys: r.Guest().HostKeys,
 	})
 }
 

@@ -10,12 +10,10 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"floe/assemble"
-	"floe/assemble/qemutest"
 	"floe/internal/arch"
 	"floe/internal/report"
 	"floe/internal/sshclient"
 	"floe/internal/store"
-	"floe/qemu"
 )
 
 // fixture is what the tests of this package share: the person's store, since
@@ -78,5 +76,3 @@ func testImage(t testing.TB) (*assemble.Image, ssh.Signer) {
 	}
 	return f.image, f.key
 }
-
-func testQEMU(t testing.TB) qemu.Program { return qemutest.Program(t, arch.AMD64) }
