@@ -17,8 +17,9 @@ type art struct {
 }
 
 // mascots are those who live on the floe, by the runtime of the image. At most
-// 8 rows of 24 columns each. "" is the image without a runtime, and the house's
-// own; a runtime without a drawing gets that one too.
+// 8 rows of 24 columns each. The penguin, "", is the house's own, and stands
+// for an image without a runtime and for a runtime without a drawing; the whale
+// and the seal are docker and podman.
 var mascots = map[string]art{
 	"": {
 		dots: []string{
@@ -60,6 +61,86 @@ var mascots = map[string]art{
 			` wwww www wwwww ww www`,
 		},
 	},
+	"docker": {
+		dots: []string{
+			".....f.f................",
+			"....f.f.f...............",
+			"......f........vv...vv..",
+			"......f........vvvvvvv..",
+			"....vvvvvv.......vvv....",
+			"..vvvvvvvvvvv.....vv....",
+			".vvvvvvvvvvvvvv..vvv....",
+			".vvvvvvvvvvvvvvvvvvv....",
+			".vvevvvvvvvvvvvvvvvv....",
+			".vvvvvvvvvvvvvvvvvv.....",
+			".ffffvvvvvvvvvvvvvv.....",
+			"..fffffffffvvvvvvv......",
+			"..iiifffvvvfffvviiiiii..",
+			".iiiiiiivvviiiiiiiiiiii.",
+			"wwddddddddddddddddddddww",
+			"ww.ddddddddddddddddd.www",
+		},
+		ascii: []string{
+			`     ':':'`,
+			`    .--'--.     \__ __/`,
+			`  .'       '.     ) (`,
+			` /  o        '---'  /`,
+			` \___              /`,
+			`  _'_'--._______.-'__`,
+			` /___________________\`,
+			` ~~~~ ~~~ ~~~~~ ~~ ~~~`,
+		},
+		paint: []string{
+			`     wwwww`,
+			`    vvvvvvv     vvvvvvv`,
+			`  vv       vv     v v`,
+			` v  f        vvvvv  v`,
+			` vvvv              v`,
+			`  ivivvvvvvvvvvvvvvii`,
+			` iiiiiiiiiiiiiiiiiiiii`,
+			` wwww www wwwww ww www`,
+		},
+	},
+	"podman": {
+		dots: []string{
+			"........................",
+			"......sssssss...........",
+			".....sssssssss..........",
+			"....ssesssssess.........",
+			"....ssesfffsess.........",
+			"....ssffeeeffss.........",
+			"....ssfffefffss.........",
+			".....ssfffffss..........",
+			"......sssssssss.......ss",
+			"....sssssssssssss....ss.",
+			"...ssfffffssssssssssss..",
+			"...ssffffsssssssssssss..",
+			"..iissffiisssssssiiiss..",
+			".iisssiisssiiiiiiiiiiii.",
+			"wwddddddddddddddddddddww",
+			"ww.ddddddddddddddddd.www",
+		},
+		ascii: []string{
+			`      .-""-.`,
+			`     / o  o \`,
+			`    (  =()=  )`,
+			`     \      /'--.`,
+			`     /          '-.__.<`,
+			`  __(_/_\_________.__\_`,
+			` /___________________\`,
+			` ~~~~ ~~~ ~~~~~ ~~ ~~~`,
+		},
+		paint: []string{
+			`      ssssss`,
+			`     s f  f s`,
+			`    s  ffff  s`,
+			`     s      sssss`,
+			`     s          sssssss`,
+			`  iissssssssssssssssssi`,
+			` iiiiiiiiiiiiiiiiiiiii`,
+			` wwww www wwwww ww www`,
+		},
+	},
 }
 
 // pigments are the colours of the letters in drawings; they differ little
@@ -72,16 +153,19 @@ var pigments = map[byte]role{
 	'i': {hue{"14", "153", "#b5e2f8"}, hue{"14", "117", "#8fcdec"}}, // ice
 	'd': {hue{"6", "74", "#6cb2d6"}, hue{"6", "74", "#5aa6cf"}},     // ice below
 	'w': {hue{"12", "31", "#2b6f93"}, hue{"12", "31", "#2b6f93"}},   // water
+	'v': {hue{"12", "68", "#5087c7"}, hue{"4", "25", "#2c64a8"}},    // whale
+	's': {hue{"7", "246", "#9aa4ad"}, hue{"8", "243", "#77828c"}},   // seal
 }
 
 // Mascot draws the house's penguin on its ice floe, in at most 8 rows of 24
 // columns.
 func Mascot(s Styles) string { return s.Mascot("") }
 
-// Mascot draws who stands for a container runtime: "docker", "podman", or ""
-// for none.
+// Mascot draws who stands for a container runtime, as the plan names it:
+// "docker", "podman", "none" or "". Of several, the first one is drawn.
 func (s Styles) Mascot(runtime string) string {
-	a, ok := mascots[runtime]
+	first, _, _ := strings.Cut(runtime, ",")
+	a, ok := mascots[first]
 	if !ok {
 		a = mascots[""]
 	}
