@@ -85,6 +85,7 @@ var files = []struct {
 	{"etc/group", 0o644},
 	{"etc/init.d/boot", 0o755},
 	{"etc/init.d/console", 0o755},
+	{"etc/init.d/data", 0o755},
 	{"etc/init.d/late", 0o755},
 	{"etc/init.d/shutdown", 0o755},
 	{"etc/inittab", 0o644},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -19,10 +20,11 @@ import (
 func demoCommand(out *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Build with the defaults, boot in QEMU, look inside, power off",
+		Short: "Build with the defaults, boot in QEMU, run a container, power off",
 		Long: "Does the whole way once: builds the image, boots it in QEMU, logs in over ssh, shows what is there,\n" +
-			"and powers the machine off. The image stays.",
-		Example: "  floe demo\n  floe demo --memory 128 --firmware uefi",
+			"runs a container, and powers the machine off. The container is made of Floe's own busybox, so that no\n" +
+			"registry is needed. The image stays.",
+		Example: "  floe demo\n  floe demo --runtime podman --memory 256\n  floe demo --runtime none --memory 128 --firmware uefi",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plan, _, err := resolvePlan(cmd)
@@ -56,6 +58,12 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	if err != nil {
 		return err
 	}
+	var contained []ui.Row
+	if len(plan.Runtimes()) > 0 {
+		if contained, err = t.contain(ctx, plan, r, sink); err != nil {
+			return err
+		}
+	}
 	if err := powerOff(ctx, r, sink); err != nil {
 		return err
 	}
@@ -65,7 +73,13 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	}
 	styles := t.styles()
 	t.print("\n" + styles.Mascot(plan.Runtime) + "\n" + styles.Table("What is inside", rows) + "\n")
+	if contained != nil {
+		t.print(styles.Table("A container, from its inside", contained) + "\n")
+	}
 	t.showImage(image)
+	if contained != nil {
+		t.print("\n" + styles.Next("Go on with "+plan.Runtimes()[0], goOn(plan, image)))
+	}
 	return nil
 }
 
@@ -107,13 +121,19 @@ func lookInside(ctx context.Context, r *qemu.Running, sink report.Sink) ([]ui.Ro
 
 // ask runs a command in the machine and gives what it printed.
 func ask(ctx context.Context, client *sshclient.Client, command string) (string, error) {
-	result, err := client.Run(ctx, command)
+	return feed(ctx, client, command, nil)
+}
+
+// feed runs a command in the machine with something on its standard input.
+func feed(ctx context.Context, client *sshclient.Client, command string, in []byte) (string, error) {
+	var out, errs bytes.Buffer
+	code, err := client.Stream(ctx, command, sshclient.Streams{In: bytes.NewReader(in), Out: &out, Err: &errs})
 	if err != nil {
 		return "", err
 	}
-	if result.Code != 0 {
+	if code != 0 {
 		return "", fault.New(fault.Build, "ask the machine", command,
-			fmt.Errorf("exit status %d: %s", result.Code, strings.TrimSpace(string(result.Stderr))), "")
+			fmt.Errorf("exit status %d: %s", code, strings.TrimSpace(errs.String())), "")
 	}
-	return strings.TrimSpace(string(result.Stdout)), nil
+	return strings.TrimSpace(out.String()), nil
 }
