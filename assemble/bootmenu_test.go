@@ -1,0 +1,351 @@
+package assemble_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"floe/internal/arch"
+	"floe/internal/bootcode"
+	"floe/internal/sshclient"
+	"floe/qemu"
+)
+
+// seat is a person at a machine's serial console.
+type seat struct {
+	t    *testing.T
+	keys io.Writer
+
+	mu    sync.Mutex
+	shown strings.Builder // without the terminal's escape sequences
+	seen  int             // bytes of shown that were waited for already
+}
+
+var escapeSequence = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|[()][0-9A-Za-z]|[@-Z\\-_=>78])|\r`)
+
+// sit takes the seat, before the machine has said anything that matters.
+func sit(t *testing.T, r *qemu.Running) *seat {
+	t.Helper()
+	in, keys := io.Pipe()
+	s := &seat{t: t, keys: keys}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Attach(ctx, qemu.Attach{In: in, Out: s})
+	}()
+	t.Cleanup(func() { cancel(); keys.Close(); <-done })
+	return s
+}
+
+func (s *seat) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown.Write(p)
+	return len(p), nil
+}
+
+// since gives what was shown after what was waited for last.
+func (s *seat) since() (text string, all int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	raw := s.shown.String()
+	return escapeSequence.ReplaceAllString(raw[s.seen:], ""), len(raw)
+}
+
+// sees waits until all the texts were shown, in any order, since the last time.
+func (s *seat) sees(texts ...string) string {
+	s.t.Helper()
+	text, missing := s.seesWithin(patience, texts...)
+	if missing != "" {
+		s.t.Fatalf("%q is not shown; since the last time:\n%s", missing, text)
+	}
+	return text
+}
+
+// presses presses a key until the texts are shown. On a busy host the bytes of
+// one key can be further apart than GRUB waits for them, and it takes them for
+// several keys then.
+func (s *seat) presses(key string, texts ...string) {
+	s.t.Helper()
+	for range 10 {
+		s.types(key)
+		if _, missing := s.seesWithin(patience/10, texts...); missing == "" {
+			return
+		}
+	}
+	text, _ := s.since()
+	s.t.Fatalf("%q does not show %q:\n%s", key, texts, text)
+}
+
+// seesWithin is sees with a patience; it gives a text that is missing.
+func (s *seat) seesWithin(patience time.Duration, texts ...string) (text, missing string) {
+	deadline := time.Now().Add(patience)
+	for {
+		text, all := s.since()
+		missing := ""
+		for _, want := range texts {
+			if !strings.Contains(text, want) {
+				missing = want
+			}
+		}
+		if missing == "" {
+			s.mu.Lock()
+			s.seen = all
+			s.mu.Unlock()
+			return text, ""
+		}
+		if time.Now().After(deadline) {
+			return text, missing
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// types types, a little slower than a serial port could.
+func (s *seat) types(text string) {
+	s.t.Helper()
+	for piece := text; piece != ""; {
+		n := min(8, len(piece))
+		if strings.HasPrefix(piece, "\x1b") {
+			n = len(piece) // the sequence of one key belongs together
+		}
+		if _, err := io.WriteString(s.keys, piece[:n]); err != nil {
+			s.t.Fatal(err)
+		}
+		piece = piece[n:]
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// says runs a command of a root shell at the console and gives what it printed.
+func (s *seat) says(command string) string {
+	s.t.Helper()
+	// In pieces, so that the echo of the command is not taken for its output.
+	s.types("echo BE''GIN; " + command + "; echo EN''D\r")
+	text := s.sees("BEGIN", "END\n")
+	_, text, _ = strings.Cut(text, "BEGIN\n")
+	text, _, _ = strings.Cut(text, "END\n")
+	return strings.TrimSpace(text)
+}
+
+// Keys as terminals send them.
+const (
+	f2Xterm  = "\x1bOQ"
+	f3Xterm  = "\x1bOR"
+	f4Xterm  = "\x1bOS"
+	f3Linux  = "\x1b[[C"
+	f4PuTTY  = "\x1b[14~"
+	downKey  = "\x1b[B"
+	eraseKey = "\x7f"
+	ctrlE    = "\x05"
+	ctrlN    = "\x0e"
+	ctrlX    = "\x18"
+)
+
+// TestPromptTakesCodes goes through the menu as a person at a serial console
+// does: help pages, then the prompt, a slip of the fingers, and codes whose
+// effects are read from inside.
+func TestPromptTakesCodes(t *testing.T) {
+	t.Parallel()
+	image, key := testImage(t)
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path))
+	s := sit(t, r)
+	s.sees("Floe ", "Tab adds boot codes", "Boots in", "packages copied to memory", "a root shell, no packages", "Boot from the first disk")
+	for i, keys := range [][]string{{f2Xterm}, {f3Xterm, f3Linux}, {f4Xterm, f4PuTTY}} {
+		for _, k := range keys {
+			s.presses(k, append(bootcode.Screen(bootcode.Pages()[i]), "Enter goes back")...)
+			s.types("\r")
+			s.sees("choose, Enter boots")
+		}
+	}
+	s.types("\t")
+	s.sees("floe and boot codes to add", "boot:")
+	s.types("menu\r")
+	s.sees("choose, Enter boots")
+	s.types("\t")
+	s.sees("boot:")
+	logs := listen(t)
+	s.types("floe host=bax" + eraseKey + eraseKey + `ox user=ada tz=Europe/Berlin "podman=--x 'a b' \\ \"c\"" colour=blue noautologin`)
+	s.types(" multivt ip=10.0.2.15/24,10.0.2.2,10.0.2.3@eth0 ntpserver=10.0.2.2 nozswap pause syslog rsyslog=10.0.2.2:" + logs.port)
+	s.types(" sshkey=" + strings.Join(strings.Fields(otherKey)[:2], ":") + "\r")
+	s.sees("unknown boot code: colour=blue", "paused, Enter goes on")
+	s.types("\r")
+	s.sees("10.0.2.15/24 on eth0", "no login at the console")
+
+	c, err := loginAs(t, r, "ada", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	settled(t, c)
+	for _, tt := range []struct{ name, command, want string }{
+		{"host", "hostname; grep -c box /etc/hosts", "box\n1"},
+		{"user", "id -un; pwd; sudo id -un", "ada\n/home/ada\nroot"},
+		{"tz", "date -d @1782900000 +%Z%z; cat /etc/timezone", "CEST+0200\nEurope/Berlin"},
+		{"sshkey", "cut -d ' ' -f 2 ~/.ssh/authorized_keys | tail -n 1", strings.Fields(otherKey)[1]},
+		{"quotes", `. /etc/floe/bootcodes.sh; bootcodes_read; echo "$bc_podman"`, `--x 'a b' \ "c"`},
+		{"multivt", "grep -c '^tty[234]::respawn' /etc/inittab", "3"},
+		{"ip", "ip route | grep -c 'default via 10.0.2.2'; cat /etc/resolv.conf; pgrep udhcpc | wc -l", "1\nnameserver 10.0.2.3\n0"},
+		{"nozswap", "grep -c zram /proc/swaps; true", "0"},
+		{"ntpserver", "until pgrep -o ntpd >/dev/null; do sleep 0.5; done; tr '\\0' ' ' </proc/$(pgrep -o ntpd)/cmdline", "ntpd -n -p 10.0.2.2"},
+		{"syslog", "sudo logger -t test hello; sleep 1; grep -c 'test: hello' /var/log/messages", "1"},
+		{"unknown", "sudo dmesg | grep -c 'unknown boot code: colour=blue'", "1"},
+		{"problems", "cat /etc/floe/problems 2>/dev/null | wc -l", "0"},
+	} {
+		if got := say(t, c, tt.command); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	logs.hear("test: hello")
+}
+
+// settled waits until what nobody waits for at a boot is done as well.
+func settled(t *testing.T, c *sshclient.Client) {
+	t.Helper()
+	say(t, c, "for i in $(seq 240); do ! [ -e /etc/service/acpid ] || exit 0; sleep 0.25; done; exit 1")
+}
+
+// otherKey is a key that may log in by its boot code; nobody has its other half.
+const otherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEMzdd5m7IDfu2IVZb+2wX4JfcFA4J6dQGe0vHWFJT somebody"
+
+// TestCodesThatCannotBeHonoured gives the firmware's menu nonsense: each code
+// is told of, and the machine can be reached all the same.
+func TestCodesThatCannotBeHonoured(t *testing.T) {
+	t.Parallel()
+	image, key := testImage(t)
+	r := start(t, qemu.With(qemu.UEFI), qemu.Boot(qemu.USBStick, image.Path), qemu.Memory(192))
+	s := sit(t, r)
+	s.sees("Tab adds boot codes")
+	s.presses(f2Xterm, "noautologin ", "Enter goes back")
+	s.types("\r")
+	s.sees("choose, Enter boots")
+	s.types("\t")
+	s.sees("boot:")
+	s.types("floe secure superuser noembed host=no_name user=root tz=Nowhere/Land sshkey=nonsense ip=300.1.1.1/24 ip=10.9.9.9/24@eth7")
+	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1 base=1 ip nozswap=no\r")
+	s.sees("boot code base takes no value", "boot code ip= wants a value", "boot code nozswap takes no value")
+	c, err := loginAs(t, r, "floe", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	settled(t, c)
+	for _, tt := range []struct{ name, command, want string }{
+		{"noembed", `awk '$2 == "/" {print $3}' /proc/mounts | tail -n 1`, "tmpfs"},
+		{"lockdown", "sudo cat /sys/kernel/security/lockdown", "none [integrity] confidentiality"},
+		{"sysrq", "cat /proc/sys/kernel/sysrq", "0"},
+		{"name", "hostname", "testbox"},
+		{"zram", "grep -c zram /proc/swaps", "1"},
+		{"address", "ip -4 addr show eth0 | grep -c 10.0.2.15", "1"},
+	} {
+		if got := say(t, c, tt.command); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	told := say(t, c, "for i in $(seq 120); do ! grep -q swapfile /etc/floe/problems || break; sleep 0.25; done; cat /etc/floe/problems")
+	logged := say(t, c, "sudo dmesg")
+	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "zram=lots", "swapfile=LABEL=nowhere"} {
+		if !strings.Contains(told, want) || !strings.Contains(logged, want) {
+			t.Errorf("nobody is told of %s:\n%s", want, told)
+		}
+	}
+	if text, _ := s.since(); !strings.Contains(text, "PROBLEM: tz=Nowhere/Land") || !strings.Contains(text, "no login at the console") {
+		t.Errorf("the console says\n%s", text)
+	}
+}
+
+// TestEditedLine edits an entry's line and works at the root shell that it
+// asks for, without a network.
+func TestEditedLine(t *testing.T) {
+	t.Parallel()
+	image, _ := testImage(t)
+	disk := swapDisk(t, "spare")
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(disk, "swap"))
+	s := sit(t, r)
+	s.sees("Tab adds boot codes")
+	s.presses(downKey, "*Floe")
+	s.presses(downKey, "*Floe")
+	s.types("e")
+	s.sees("goes back without the changes", "superuser base")
+	s.types(ctrlN + ctrlN + ctrlN + ctrlE) // past the title, an empty line and the message
+	s.types(" nodhcp embed nontp noutc zram=30 swapfile=LABEL=spare waitusb=9 tz=UTC-3")
+	s.types(ctrlX)
+	s.sees("# ")
+	s.says("for i in $(seq 240); do ! [ -e /etc/service/acpid ] || break; sleep 0.25; done; sleep 2")
+	for _, tt := range []struct{ name, command, want string }{
+		{"superuser", "id -u", "0"},
+		{"base", "ls /run/tcz 2>/dev/null | wc -l", "0"},
+		{"embed", `awk '$2 == "/" {print $3}' /proc/mounts`, "rootfs"},
+		{"nodhcp", "ip -4 addr show eth0 | grep -c inet", "0"},
+		{"nontp", "sleep 6; pgrep ntpd | wc -l", "0"},
+		{"swapfile", "grep -c vda /proc/swaps; awk '/vda/ {print $5}' /proc/swaps", "1\n10"},
+		{"zram", "awk '/zram/ {print int($3 * 100 / 115000 + 5) / 10 * 10}' /proc/swaps | cut -c 1", "3"},
+		{"tz", "date +%z", "+0300"},
+		{"problems", "cat /etc/floe/problems 2>/dev/null | wc -l", "0"},
+	} {
+		if got := s.says(tt.command); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// swapDisk makes an image of a disk to swap to, with busybox.
+func swapDisk(t *testing.T, label string) string {
+	t.Helper()
+	entry, err := shared().builder.Userland(t.Context(), arch.AMD64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := filepath.Join(t.TempDir(), "swap.img")
+	if err := os.WriteFile(disk, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(filepath.Join(entry.Path, "busybox"), "mkswap", "-L", label, disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return disk
+}
+
+// logServer hears what a machine logs to this host.
+type logServer struct {
+	t    *testing.T
+	conn net.PacketConn
+	port string
+}
+
+func listen(t *testing.T) *logServer {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+	return &logServer{t, conn, port}
+}
+
+// hear waits for a text.
+func (l *logServer) hear(text string) {
+	l.t.Helper()
+	l.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	buf := make([]byte, 4096)
+	for {
+		n, _, err := l.conn.ReadFrom(buf)
+		if err != nil {
+			l.t.Errorf("%q was never sent: %v", text, err)
+			return
+		}
+		if strings.Contains(string(buf[:n]), text) {
+			return
+		}
+	}
+}
