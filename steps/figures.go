@@ -18,3 +18,36 @@ func LeftForContainers(memory int) int {
 // runtimeMemory is what a runtime takes of the memory, in MiB, when it has
 // started and runs no container: as above, without and with it.
 var runtimeMemory = map[string]int{Docker: 80, Podman: 30}
+
+// baseImage is the size of an image without a runtime, in bytes: amd64, with
+// one key. Other architectures differ by a few megabytes.
+const baseImage = 8_415_232
+
+// ImageSize tells about how large the plan's image is going to be, in bytes.
+func (p *Plan) ImageSize() int64 {
+	size := int64(baseImage)
+	for _, s := range All() {
+		if s.Key != runtimeKey {
+			continue
+		}
+		for _, c := range s.Choices {
+			if c.Value == p.Runtime {
+				size += c.Image
+			}
+		}
+	}
+	return size
+}
+
+// Left tells how much of the try-out's memory is left for containers once the
+// system and the plan's runtimes run, in MiB.
+func (p *Plan) Left() int { return p.LeftOf(p.Memory) }
+
+// LeftOf is Left for a machine with another amount of memory, in MiB.
+func (p *Plan) LeftOf(memory int) int {
+	left := LeftForContainers(memory)
+	for _, r := range p.Runtimes() {
+		left -= runtimeMemory[r]
+	}
+	return max(0, left)
+}

@@ -46,6 +46,7 @@ type Step struct {
 	Default string // what is used if nobody answers
 	Many    bool   // takes several values; a flag repeated, an array in floe.toml
 	Detail  bool   // not asked in turn: it is there to be changed in the review
+	Drawn   bool   // each choice has a drawing, by its value
 	Choices []Choice
 
 	when func(*Plan) bool   // whether it applies; nil: always

@@ -2,6 +2,9 @@ package steps
 
 import "strings"
 
+// runtimeKey is the key of the step that chooses them.
+const runtimeKey = "runtime"
+
 // The runtimes.
 const (
 	NoRuntime = "none"

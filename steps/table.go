@@ -25,7 +25,7 @@ func All() []Step {
 			get: func(p *Plan) []string { return []string{string(p.Arch)} },
 		},
 		{
-			Key: "runtime", Kind: OneOf, Title: "Runtime", Value: "KIND", Default: Docker,
+			Key: runtimeKey, Kind: OneOf, Drawn: true, Title: "Runtime", Value: "KIND", Default: Docker,
 			Ask:  "What will run the containers?",
 			Help: "What runs containers: docker, podman, docker,podman for both, or none. Another one can be loaded later, as a package.",
 			Choices: []Choice{

@@ -286,7 +286,7 @@ func (a *asker) effect(step steps.Step) {
 	case steps.Codes:
 		a.tell("The boot line will be: " + a.house.BootLine(plan))
 	case steps.Size:
-		a.say("About %d MiB stay for containers.", steps.LeftForContainers(plan.Memory))
+		a.say("About %d MiB stay for containers.", plan.Left())
 	case steps.Path:
 		if _, text := a.house.LookAt(a.ctx, plan.Output); text != "" {
 			a.tell(text)

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -13,11 +15,13 @@ import (
 // choiceScreen asks for one of several answers.
 type choiceScreen struct {
 	step steps.Step
+	with func(value string) (*steps.Plan, error) // the plan that an answer would make
 	cursor
 }
 
-func newChoiceScreen(step steps.Step, now []string) *choiceScreen {
-	c := &choiceScreen{step: step}
+func newChoiceScreen(flow *steps.Flow, step steps.Step) *choiceScreen {
+	c := &choiceScreen{step: step, with: func(value string) (*steps.Plan, error) { return flow.With(step.Key, []string{value}) }}
+	now := step.Values(flow.Plan())
 	for i, choice := range step.Choices {
 		if len(now) == 1 && choice.Value == now[0] {
 			c.at = i
@@ -46,13 +50,47 @@ func (c *choiceScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	return nil, nil
 }
 
+// value is the answer at the cursor.
+func (c *choiceScreen) value() string { return c.step.Choices[c.at].Value }
+
 func (c *choiceScreen) view(f frame) picture {
 	lines := f.question(c.step)
+	figures := c.figures(f)
+	room := f.height - len(lines) - len(figures)
+	list := f
+	drawn := c.step.Drawn && f.describe && f.width >= artFrom
+	if drawn {
+		list.width -= besideArt
+	}
 	blocks := make([]block, len(c.step.Choices))
 	for i, choice := range c.step.Choices {
-		blocks[i] = f.choice(choice, i == c.at)
+		blocks[i] = list.choice(choice, i == c.at)
 	}
-	return picture{lines: append(lines, f.window(blocks, c.at, f.height-len(lines))...)}
+	rows := list.window(blocks, c.at, room)
+	if drawn {
+		for i, l := range strings.Split(strings.TrimRight(f.Mascot(c.value()), "\n"), "\n") {
+			if i == len(rows) {
+				rows = append(rows, "")
+			}
+			rows[i] = pad(rows[i], list.width+besideArt-artWidth) + l
+		}
+	}
+	return picture{lines: append(append(lines, rows...), figures...)}
+}
+
+// figures say what the answer at the cursor comes to, where that differs
+// between the answers.
+func (c *choiceScreen) figures(f frame) []string {
+	if !slices.ContainsFunc(c.step.Choices, func(o steps.Choice) bool { return o.Image > 0 || o.Memory > 0 }) {
+		return nil
+	}
+	plan, err := c.with(c.value())
+	if err != nil {
+		return nil
+	}
+	text := fmt.Sprintf("%s image about %s; %d of %d MiB stay for containers",
+		f.Glyphs.Arrow, humanize.Bytes(uint64(plan.ImageSize())), plan.Left(), plan.Memory)
+	return []string{"", f.fit(f.Warm.Render(text), f.width)}
 }
 
 // choice draws one answer: its name, what it costs, what it is for or why it
@@ -72,12 +110,15 @@ func (f frame) choice(c steps.Choice, here bool) block {
 	if c.Memory > 0 {
 		cost += fmt.Sprintf("  memory +%d MiB", c.Memory)
 	}
-	b := block{f.pointed(here, style.Render(pad(c.Title, 14))+"  "+f.Muted.Render(cost))}
+	b := block{f.pointed(here, style.Render(pad(c.Title, 12))+"  "+f.Muted.Render(cost))}
 	switch {
 	case c.Refused != "":
 		return append(b, f.fit("    "+f.Warn.Render(f.Glyphs.Warn+" not here: ")+f.Muted.Render(c.Refused), f.width))
 	case f.describe:
-		return append(b, f.fit("    "+f.Muted.Render(c.Help), f.width))
+		for _, l := range wrap(c.Help, f.width-4) {
+			b = append(b, "    "+f.Muted.Render(l))
+		}
+		return b
 	}
 	if cost != "" {
 		b[0] += "  "

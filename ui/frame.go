@@ -223,7 +223,7 @@ func (m *wizard) pane(g grid) []string {
 	}
 	s := m.styles.At(paneWidth - 3)
 	bar := s.Deep.Render(s.Glyphs.Edge) + " "
-	lines := strings.Split(strings.TrimRight(Mascot(s), "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(s.Mascot(m.runtime()), "\n"), "\n")
 	for i, l := range lines {
 		lines[i] = "    " + l
 	}
@@ -250,6 +250,18 @@ func (m *wizard) pane(g grid) []string {
 		}
 	}
 	return pane
+}
+
+// runtime is whose mascot is shown: that of the answer at the cursor, where
+// runtimes are chosen, else that of the plan.
+func (m *wizard) runtime() string {
+	if c, ok := m.screen.(*choiceScreen); ok && c.step.Drawn {
+		return c.value()
+	}
+	if m.flow == nil || m.screen == screen(m.welcome) {
+		return ""
+	}
+	return m.flow.Plan().Runtime
 }
 
 // small says which size is needed.

@@ -73,7 +73,7 @@ type (
 func newScreen(m *wizard, step steps.Step) screen {
 	switch step.Kind {
 	case steps.OneOf:
-		return newChoiceScreen(step, step.Values(m.flow.Plan()))
+		return newChoiceScreen(m.flow, step)
 	case steps.Keys:
 		return newKeysScreen(m.ctx, m.house, step.Values(m.flow.Plan()))
 	}

@@ -162,7 +162,7 @@ func (t *textScreen) effect(f frame) []string {
 		lines := []string{f.Muted.Render("The boot line will be")}
 		return append(append(lines, f.paragraphs(t.house.BootLine(plan), f.Text.Render)...), t.codeLines(f)...)
 	case steps.Size:
-		return memoryLines(f, plan.Memory)
+		return memoryLines(f, plan)
 	case steps.Path:
 		if t.note.text != "" {
 			glyph, _, style := f.level(t.note.level)
@@ -195,11 +195,12 @@ func (t *textScreen) codeLines(f frame) []string {
 }
 
 // memoryLines say what is left for containers, around the size that is chosen.
-func memoryLines(f frame, chosen int) []string {
+func memoryLines(f frame, plan *steps.Plan) []string {
+	chosen := plan.Memory
 	lines := []string{f.Muted.Render("  " + pad("memory", 12) + "stays for containers")}
 	told := false
 	row := func(mib int) {
-		text := pad(fmt.Sprintf("%d MiB", mib), 12) + fmt.Sprintf("about %d MiB", steps.LeftForContainers(mib))
+		text := pad(fmt.Sprintf("%d MiB", mib), 12) + fmt.Sprintf("about %d MiB", plan.LeftOf(mib))
 		if mib == chosen {
 			told = true
 			lines = append(lines, f.pointed(true, f.Strong.Render(text)))
@@ -223,8 +224,17 @@ func memoryLines(f frame, chosen int) []string {
 			at = i
 		}
 	}
-	return append(lines[:1:1], f.window(blocks, at, 7)...)
+	lines = append(lines[:1:1], f.window(blocks, at, 7)...)
+	if plan.Left() < scarce {
+		lines = append(lines, "")
+		lines = append(lines, f.paragraphs(f.Glyphs.Warn+" Hardly a container finds room in that: take more, or another runtime.", f.Warn.Render)...)
+	}
+	return lines
 }
+
+// scarce is when so little memory is left for containers that it is worth a
+// warning, in MiB.
+const scarce = 48
 
 func (t *textScreen) keys(k keyMap) []key.Binding {
 	if t.step.Kind == steps.Size {

@@ -105,8 +105,12 @@ func (w *welcomeScreen) view(f frame) picture {
 // about is what a person who knows nothing yet is told.
 const about = "Floe builds a tiny Linux for containers, here, from signed sources. It boots from a USB stick, a CD or in QEMU, and runs from memory."
 
-// besideArt is where text begins that stands beside the mascot, in columns.
-const besideArt = 27
+// Where there is room for a mascot, in columns.
+const (
+	artFrom   = 72 // from this width on it is drawn
+	artWidth  = 24
+	besideArt = 27 // what it takes, with the space between it and text
+)
 
 // opening says what this is, above the ways to begin; beside both stands the
 // mascot, unless the pane has it already.
@@ -114,7 +118,7 @@ func (f frame) opening(rows []string) []string {
 	if !f.describe {
 		return f.fitAll(rows, f.width)
 	}
-	if f.width < 72 {
+	if f.width < artFrom {
 		return append(append(f.paragraphs(about, f.Text.Render), ""), f.fitAll(rows, f.width)...)
 	}
 	art := strings.Split(strings.TrimRight(Mascot(f.Styles), "\n"), "\n")

@@ -82,13 +82,16 @@ var scenes = map[string]struct {
 		r.m.flow.Edit("firmware")
 		r.m.show()
 	}},
+	"runtime":      {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
+	"runtime-none": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
+	"runtime-seal": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
 	"choice-refused": {testHouse{}, func(r *rig) {
 		r.goTo("Review")
 		step, _ := stepOf("toolchain")
 		step.Choices = []steps.Choice{{Value: "a", Title: "Docker", Help: "the one most people know", Image: 60500000, Memory: 65},
 			{Value: "b", Title: "Podman", Help: "without a daemon", Image: 38200000, Memory: 30, Refused: "its package is not in this archive"}}
 		r.m.flow.Edit("toolchain")
-		r.m.screen = newChoiceScreen(step, nil)
+		r.m.screen = newChoiceScreen(r.m.flow, step)
 		r.press("down", "enter")
 	}},
 	"review":        {testHouse{}, func(r *rig) { r.goTo("Review") }},
