@@ -264,7 +264,14 @@ func (a *asker) answer(step steps.Step) ([]string, error) {
 		prompt = "Answer [" + now + "], - for none:"
 	}
 	flag := "--" + step.Key + " " + step.Value
-	text, err := a.line(prompt, step.Title, flag, func() { a.tell(step.Help); a.say("On the command line: %s", flag) })
+	help := func() {
+		a.tell(step.Help)
+		if step.Kind == steps.Codes {
+			a.say("%s", strings.Join(CodeLines(), "\n"))
+		}
+		a.say("On the command line: %s", flag)
+	}
+	text, err := a.line(prompt, step.Title, flag, help)
 	switch {
 	case err != nil:
 		return nil, err
@@ -284,6 +291,9 @@ func (a *asker) effect(step steps.Step) {
 	plan := a.flow.Plan()
 	switch step.Kind {
 	case steps.Codes:
+		for _, hint := range plan.Hints() {
+			a.tell("Note: " + hint)
+		}
 		a.tell("The boot line will be: " + a.house.BootLine(plan))
 	case steps.Size:
 		a.say("About %d MiB stay for containers.", plan.Left())

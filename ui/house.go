@@ -34,10 +34,6 @@ type House interface {
 	// BootLine gives the kernel's whole command line.
 	BootLine(*steps.Plan) string
 
-	// Codes is the table of boot codes. As long as it is empty, boot codes are
-	// a free line.
-	Codes() []CodeRow
-
 	// LookAt says what there is to say of a path where the image may go.
 	LookAt(ctx context.Context, path string) (Level, string)
 
@@ -64,13 +60,6 @@ type Beginning struct {
 	Sources []steps.Source
 	Review  bool  // everything is answered: begin at the review
 	Err     error // why it cannot be used
-}
-
-// CodeRow is one boot code to choose from.
-type CodeRow struct {
-	Word  string // "host"
-	Value string // placeholder of its value: "NAME"; "" if it takes none
-	Help  string
 }
 
 // Built is an image that was built.

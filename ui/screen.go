@@ -77,5 +77,8 @@ func newScreen(m *wizard, step steps.Step) screen {
 	case steps.Keys:
 		return newKeysScreen(m.ctx, m.house, step.Values(m.flow.Plan()))
 	}
+	if step.Kind == steps.Codes {
+		return newCodesScreen(m.house, m.flow, step)
+	}
 	return newTextScreen(m.ctx, m.house, m.flow, step)
 }

@@ -14,8 +14,7 @@ import (
 )
 
 // textScreen asks for a line of text, and shows live what that leads to: what
-// is wrong with it, the boot line, what an amount of memory is good for, what
-// is at a path.
+// is wrong with it, what an amount of memory is good for, what is at a path.
 type textScreen struct {
 	ctx   context.Context
 	house House
@@ -158,9 +157,6 @@ func (t *textScreen) effect(f frame) []string {
 		return f.paragraphs(f.Glyphs.Fail+" "+reason(err), f.Fail.Render)
 	}
 	switch t.step.Kind {
-	case steps.Codes:
-		lines := []string{f.Muted.Render("The boot line will be")}
-		return append(append(lines, f.paragraphs(t.house.BootLine(plan), f.Text.Render)...), t.codeLines(f)...)
 	case steps.Size:
 		return memoryLines(f, plan)
 	case steps.Path:
@@ -170,28 +166,6 @@ func (t *textScreen) effect(f frame) []string {
 		}
 	}
 	return nil
-}
-
-// codeLines list the boot codes that begin with the word being typed, or all
-// of them between words.
-func (t *textScreen) codeLines(f frame) []string {
-	typed := t.input.Value()
-	word := strings.ToLower(typed[strings.LastIndexByte(typed, ' ')+1:])
-	var lines []string
-	for _, c := range t.house.Codes() {
-		if !strings.HasPrefix(c.Word, word) {
-			continue
-		}
-		name := c.Word
-		if c.Value != "" {
-			name += "=" + c.Value
-		}
-		lines = append(lines, f.fit(f.Ice.Render(pad(name, 18))+"  "+f.Muted.Render(clean(c.Help)), f.width))
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return append([]string{""}, lines...)
 }
 
 // memoryLines say what is left for containers, around the size that is chosen.

@@ -67,12 +67,10 @@ var scenes = map[string]struct {
 	"text-error": {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
 	"text-long":  {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
 	"codes":      {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
-	"codes-table": {testHouse{codes: func() (rows []CodeRow) {
-		for i := range 30 {
-			rows = append(rows, CodeRow{Word: fmt.Sprint("host", i), Value: "NAME", Help: "the machine's name"})
-		}
-		return append(rows, CodeRow{Word: "noembed", Help: "leave nothing underneath"})
-	}()}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
+	"codes-table": {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
+	"codes-none":  {testHouse{}, func(r *rig) { r.goTo("Boot codes") }},
+	"codes-value": {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("secure superuser ip", "down", "up", "tab", "10.0.0.2") }},
+	"codes-wrong": {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("tz=Berlin noembedd") }},
 	"memory":       {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
 	"memory-error": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
 	"path":         {testHouse{}, func(r *rig) { r.goTo("Image") }},

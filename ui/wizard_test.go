@@ -34,7 +34,6 @@ type testHouse struct {
 	events     []report.Event
 	hold       chan struct{} // a build waits for it, or for its end
 	tried      int
-	codes      []CodeRow
 	tryErr     error
 }
 
@@ -65,7 +64,6 @@ func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error
 }
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
-func (h *testHouse) Codes() []CodeRow              { return h.codes }
 func (h *testHouse) LookAt(_ context.Context, path string) (Level, string) {
 	if strings.HasPrefix(path, "/nowhere/") {
 		return Warn, "There is no folder /nowhere."
@@ -162,7 +160,7 @@ func (r *rig) run(cmd tea.Cmd) {
 
 // named are the keys that are no letters.
 var named = map[string]tea.KeyPressMsg{
-	"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
+	"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "home": {Code: tea.KeyHome},
 	"tab": {Code: tea.KeyTab}, "space": {Code: tea.KeySpace, Text: " "}, "ctrl+c": {Code: 'c', Mod: tea.ModCtrl},
 	"backspace": {Code: tea.KeyBackspace}, "f1": {Code: tea.KeyF1}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl},
 	"pgdown": {Code: tea.KeyPgDown}, "end": {Code: tea.KeyEnd},

@@ -10,6 +10,7 @@ import (
 
 	"floe/internal/fault"
 	"floe/steps"
+	"floe/ui"
 )
 
 // planFile is the plan that is read without being named, if it is there.
@@ -113,6 +114,9 @@ func planCommand(out *terminal) *cobra.Command {
 func explainSteps(out *terminal) {
 	for _, s := range steps.All() {
 		fmt.Fprintf(out.Out, "%s\n    %s\n", s.Key, s.Help)
+		if s.Kind == steps.Codes {
+			fmt.Fprintln(out.Out, strings.TrimRight(strings.Join(ui.CodeLines(), "\n    "), " "))
+		}
 		if s.Default != "" {
 			fmt.Fprintf(out.Out, "    default: %s\n", s.Default)
 		}

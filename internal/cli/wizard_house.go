@@ -144,9 +144,6 @@ func (h *house) BootLine(p *steps.Plan) string {
 	return assemble.BootLine(p.Arch, p.Runtimes(), p.BootWords())
 }
 
-// Codes has no table yet.
-func (h *house) Codes() []ui.CodeRow { return nil }
-
 // LookAt looks at where an image may go.
 func (h *house) LookAt(_ context.Context, path string) (ui.Level, string) {
 	if path == "" {
