@@ -251,7 +251,7 @@ func TestMakeArgs(t *testing.T) {
 		target, host arch.Arch
 		want         string
 	}{
-		{arch.AMD64, arch.AMD64, "ARCH=x86_64"},
+		{arch.AMD64, arch.AMD64, "ARCH=x86_64 KCFLAGS=-mstringop-strategy=libcall"},
 		{arch.ARM64, arch.ARM64, "ARCH=arm64"},
 		{arch.ARM64, arch.AMD64, "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-"},
 	} {

@@ -89,9 +89,10 @@ func processorArgs(m Machine, s Setup) []string {
 		// memory is ordered strongly enough; asking for it where it is not
 		// would only make wrong guests.
 		//
-		// ERMS and FSRM tell a program that "rep movsb" is the fastest way to
-		// copy. In an emulator, where each byte is a step, it is the slowest.
-		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off"),
+		// ERMS and its younger relations tell a program that "rep movsb" and
+		// "rep stosb" are the fastest ways to copy and to clear. In an
+		// emulator, where each byte is a step, they are the slowest.
+		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off"),
 		// QARMA5 in software would slow every function's return down.
 		arch.ARM64: words("-accel", "tcg,thread=multi", "-cpu", "max,pauth-impdef=on"),
 	})(m, s)
@@ -209,7 +210,11 @@ func deviceArgs(kind MediumKind, n int, tail string) part {
 }
 
 func (d Medium) drive(id string) string {
-	drive := fmt.Sprintf("if=none,id=%s,format=raw,file=%s", id, escape(d.Path))
+	format := d.Format
+	if format == "" {
+		format = Raw
+	}
+	drive := fmt.Sprintf("if=none,id=%s,format=%s,file=%s", id, format, escape(d.Path))
 	switch {
 	case d.Kind == CDROM:
 		return drive + ",media=cdrom,readonly=on"

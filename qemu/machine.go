@@ -88,13 +88,16 @@ const (
 	VirtDisk MediumKind = "disk" // a virtio disk
 )
 
-// Medium is a raw file on the host, seen by the guest as a drive.
+// Medium is a file on the host, seen by the guest as a drive.
 type Medium struct {
 	// Kind is how the file is plugged in.
 	Kind MediumKind `json:"kind"`
 
 	// Path is the file. New makes it absolute.
 	Path string `json:"path"`
+
+	// Format is how the file holds the drive: "" is raw, byte for byte.
+	Format Format `json:"format,omitempty"`
 
 	// Keep lets the guest's writes reach the file. Without it they go to a
 	// temporary file and are gone when QEMU exits; a CD is never written.
@@ -103,6 +106,15 @@ type Medium struct {
 	// Serial is the serial number that the guest sees; may be empty.
 	Serial string `json:"serial,omitempty"`
 }
+
+// Format is a format of disk images.
+type Format string
+
+// The formats.
+const (
+	Raw   Format = "raw"
+	QCOW2 Format = "qcow2" // grows on the host as the guest writes
+)
 
 // DirectKernel is a kernel that QEMU itself puts into the guest's memory.
 type DirectKernel struct {

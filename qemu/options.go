@@ -92,6 +92,9 @@ func Plug(d Medium) Option {
 		if !slices.Contains([]MediumKind{CDROM, USBStick, VirtDisk}, d.Kind) {
 			return fmt.Errorf("unknown kind of medium %q", d.Kind)
 		}
+		if !slices.Contains([]Format{"", Raw, QCOW2}, d.Format) {
+			return fmt.Errorf("unknown format of a medium %q", d.Format)
+		}
 		if d.Path == "" {
 			return fmt.Errorf("a medium of kind %q without a file", d.Kind)
 		}
