@@ -46,7 +46,7 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.start(ctx, plan, trial{name: "demo", image: image.Path, medium: string(qemu.CDROM)}, sink)
+	r, err := t.start(ctx, plan, trial{name: "demo", image: image.Path, medium: string(qemu.CDROM), ephemeral: true}, sink)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
+	ephemeral           bool   // no data disk
+	diskSize            string // of a new one
 }
 
 // start starts a machine that boots an image. KVM is used where it works.
@@ -48,8 +50,12 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if plan.Firmware != steps.AutoFirmware {
 		options = append(options, qemu.With(qemu.Firmware(plan.Firmware)))
 	}
+	disk, err := try.disk(plan)
+	if err != nil {
+		return nil, err
+	}
 	machine, err := qemu.New(try.name, plan.Arch, append(options, qemu.Memory(plan.Memory), qemu.CPUs(plan.CPUs),
-		qemu.Boot(qemu.MediumKind(try.medium), image), qemu.SSH(try.sshPort))...)
+		qemu.Boot(qemu.MediumKind(try.medium), image), disk, qemu.SSH(try.sshPort))...)
 	if err != nil {
 		return nil, err
 	}

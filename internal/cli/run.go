@@ -21,7 +21,8 @@ func runCommand(out *terminal) *cobra.Command {
 		Use:   "run [IMAGE]",
 		Short: "Boot the image in QEMU, with its console here",
 		Long: "Boots the image in QEMU and shows its console. Ctrl-] powers the machine off and comes back.\n" +
-			"With --detach the machine runs in the background: 'floe ssh' enters it, 'floe stop' powers it off.",
+			"With --detach the machine runs in the background: 'floe ssh' enters it, 'floe stop' powers it off.\n" +
+			"What is made in the machine stays on a disk of its own, which the next run with the same name has again.",
 		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --detach && floe ssh",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,11 +40,13 @@ func runCommand(out *terminal) *cobra.Command {
 			return out.runHere(cmd.Context(), plan, try)
 		},
 	}
-	addPlanFlags(cmd, "arch", "memory", "cpus", "firmware", "mirror")
+	addPlanFlags(cmd, "arch", "runtime", "memory", "cpus", "firmware", "mirror")
 	flags := cmd.Flags()
 	flags.StringVar(&try.name, "name", machineName, "`NAME` of the machine")
 	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as: cd, usb or disk")
 	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
+	flags.BoolVar(&try.ephemeral, "ephemeral", false, "no data disk: everything is gone when the machine ends")
+	flags.StringVar(&try.diskSize, "disk-size", defaultDisk, "`SIZE` of a new data disk; it takes room only as it is filled")
 	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
 	return cmd
 }
