@@ -31,24 +31,26 @@ const buildLog = 5000
 
 // buildScreen shows a build, from its first event to its result.
 type buildScreen struct {
-	plan    string // what is built, in a few words
-	board   *Board
-	ended   []Outcome
-	log     []string
-	titles  map[string]string // of stages, by id
-	state   buildState
-	cancel  context.CancelFunc
-	over    chan struct{} // closed once nothing goes on any more
-	try     bool          // boot it once it is built
-	err     error
-	tryErr  error
-	built   Built
-	actions []option
+	plan     string // what is built, in a few words
+	board    *Board
+	ended    []Outcome
+	log      []string
+	titles   map[string]string // of stages, by id
+	state    buildState
+	cancel   context.CancelFunc
+	over     chan struct{} // closed once nothing goes on any more
+	try      bool          // boot it once it is built
+	stopping string        // what stopping means
+	err      error
+	tryErr   error
+	built    Built
+	actions  []option
 	cursor
 }
 
 func newBuildScreen(plan string, cancel context.CancelFunc, try bool) *buildScreen {
-	return &buildScreen{plan: plan, board: NewBoard(), titles: map[string]string{}, over: make(chan struct{}), cancel: cancel, try: try}
+	return &buildScreen{plan: plan, board: NewBoard(), titles: map[string]string{}, over: make(chan struct{}), cancel: cancel, try: try,
+		stopping: "finished stages are kept"}
 }
 
 func (b *buildScreen) title() string {
@@ -107,7 +109,7 @@ func (b *buildScreen) end(built Built, err error) {
 	switch {
 	case err == nil:
 		b.state = buildDone
-		b.actions = []option{{"Try it out in QEMU", tryIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+		b.actions = []option{{"Try it out in QEMU", tryIntent{}}, {"Write it to a USB stick", targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
 	case b.state == buildStopping || fault.Code(err) == int(fault.Cancelled):
 		b.state = buildStopped
 		b.actions = []option{{"Go on building", retryIntent{}}, {"Back to the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}
@@ -153,20 +155,25 @@ func (b *buildScreen) view(f frame) picture {
 	default:
 		lines = append(f.stages(b.ended, f.height-len(b.actions)-3), "", f.Text.Render("What was finished is kept: building again goes on from there."))
 	}
-	room := f.height - len(b.actions) - 1
+	return picture{lines: f.withActions(lines, b.actions, b.at)}
+}
+
+// withActions puts what can be done below what there is to say.
+func (f frame) withActions(lines []string, actions []option, at int) []string {
+	room := f.height - len(actions) - 1
 	if len(lines) > room {
 		hidden := len(lines) - room + 1
 		lines = append(lines[:max(0, room-1)], f.more(f.Glyphs.Down, hidden))
 	}
 	lines = append(lines, "")
-	for i, a := range b.actions {
+	for i, a := range actions {
 		style := f.Text
-		if i == b.at {
+		if i == at {
 			style = f.Act
 		}
-		lines = append(lines, f.pointed(i == b.at, style.Render(a.text)))
+		lines = append(lines, f.pointed(i == at, style.Render(a.text)))
 	}
-	return picture{lines: lines}
+	return lines
 }
 
 // progress draws what has ended above what runs.
@@ -185,7 +192,7 @@ func (b *buildScreen) progress(f frame) []string {
 	}
 	foot := f.Muted.Render(b.plan)
 	if b.state == buildStopping {
-		foot = f.Warn.Render("stopping") + f.Muted.Render("; finished stages are kept")
+		foot = f.Warn.Render("stopping") + f.Muted.Render("; "+b.stopping)
 	}
 	return append(lines, f.ends(foot, f.Muted.Render(span(b.board.now.Sub(b.board.start))), f.width))
 }

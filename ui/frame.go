@@ -73,7 +73,7 @@ func (g grid) inner() int {
 // grid is that of the screen: builds and their results take the whole width.
 func (m *wizard) grid() grid {
 	g := newGrid(m.width, m.height)
-	if m.build != nil && m.screen == screen(m.build) {
+	if m.afterReview() {
 		g.pane = false
 	}
 	return g

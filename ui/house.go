@@ -45,6 +45,8 @@ type House interface {
 	// Remember keeps the answers for next time.
 	Remember(ctx context.Context, plan *steps.Plan) error
 
+	Sticks
+
 	// Build builds the image.
 	Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (Built, error)
 

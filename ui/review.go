@@ -20,6 +20,7 @@ func newReview(flow *steps.Flow) *reviewScreen {
 	r := &reviewScreen{plan: flow.Plan(), steps: flow.Applying(), actions: []option{
 		{"Build", buildIntent{}},
 		{"Build, then try it out in QEMU", buildIntent{try: true}},
+		{"Build, then write it to a USB stick", newTargetIntent{}},
 	}}
 	r.at = len(r.steps) // on "Build"
 	return r

@@ -49,21 +49,30 @@ type intent any
 
 // The intents.
 type (
-	answerIntent   struct{ values []string }     // of the current step
-	backIntent     struct{}                      // to the place before
-	beginIntent    struct{ beginning Beginning } // from the welcome
-	editIntent     struct{ key string }          // in the review
-	saveIntent     struct{}                      // floe.toml
-	buildIntent    struct{ try bool }            // build, then try it out
-	cancelIntent   struct{}                      // the build, after asking
-	retryIntent    struct{}                      // the build
-	reviewIntent   struct{}                      // from the build to the answers
-	tryIntent      struct{}                      // boot the image
-	leaveIntent    struct{}                      // at once
-	continueIntent struct{}                      // with the answers so far
-	replaceIntent  struct{}                      // the floe.toml that is there
-	askIntent      struct{ dialog *dialog }      // ask something first
-	sayIntent      struct {                      // in the message line
+	answerIntent    struct{ values []string }     // of the current step
+	backIntent      struct{}                      // to the place before
+	beginIntent     struct{ beginning Beginning } // from the welcome
+	editIntent      struct{ key string }          // in the review
+	saveIntent      struct{}                      // floe.toml
+	buildIntent     struct{ try bool }            // build, then try it out
+	cancelIntent    struct{}                      // the build, after asking
+	retryIntent     struct{}                      // the build
+	reviewIntent    struct{}                      // from the build to the answers
+	tryIntent       struct{}                      // boot the image
+	targetIntent    struct{}                      // to the disks
+	newTargetIntent struct{}                      // to the disks, for an image that is yet to be built
+	doneIntent      struct{}                      // to the image, or else to the answers
+	eraseIntent     struct{ order WriteOrder }    // and write
+	stopWriteIntent struct{}
+	chooseIntent    struct { // a disk
+		disk Disk
+		data Data
+	}
+	leaveIntent    struct{}                 // at once
+	continueIntent struct{}                 // with the answers so far
+	replaceIntent  struct{}                 // the floe.toml that is there
+	askIntent      struct{ dialog *dialog } // ask something first
+	sayIntent      struct {                 // in the message line
 		level Level
 		text  string
 	}

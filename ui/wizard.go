@@ -62,8 +62,10 @@ type wizard struct {
 	flow    *steps.Flow // nil until it has begun
 	screen  screen
 	welcome *welcomeScreen
-	build   *buildScreen // nil before the first build
-	over    screen       // help, the command line, the log
+	build   *buildScreen  // nil before the first build
+	target  *chooseIntent // where the image goes once it is built; nil: nowhere
+	write   *writeScreen  // nil before the first disk
+	over    screen        // help, the command line, the log
 	dialog  *dialog
 	message sayIntent
 	built   *Built
@@ -106,9 +108,13 @@ func (m *wizard) handle(msg tea.Msg) tea.Cmd {
 		if m.build != nil {
 			m.build.tick(time.Time(msg))
 		}
+		if m.write != nil {
+			m.write.tick(time.Time(msg))
+		}
 		return nil
 	case stopMsg:
 		m.stopBuild()
+		m.stopWrite()
 		return m.leave()
 	case tea.KeyPressMsg:
 		return m.press(msg)
@@ -116,6 +122,8 @@ func (m *wizard) handle(msg tea.Msg) tea.Cmd {
 		return m.paste(msg)
 	case batchMsg, builtMsg:
 		return m.event(msg)
+	case writerMsg, writeEventsMsg, writtenMsg:
+		return m.wroteEvent(msg)
 	case checkMsg: // the checks go on while the person does
 		_, cmd := m.welcome.update(msg)
 		return cmd
@@ -174,8 +182,9 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 		case is(msg, k.Command) && m.flow != nil:
 			m.over = newReader("The same from the command line", m.commandLines)
 			return nil
-		case is(msg, k.Log) && m.build != nil && m.screen == screen(m.build):
-			m.over = newReader("Log", m.build.logLines).following()
+		}
+		if s, ok := m.screen.(interface{ logLines() []string }); ok && is(msg, k.Log) {
+			m.over = newReader("Log", s.logLines).following()
 			return nil
 		}
 	}
@@ -232,6 +241,7 @@ func (m *wizard) act(want intent) tea.Cmd {
 	case replaceIntent:
 		return m.save(true)
 	case buildIntent:
+		m.target = nil
 		return m.startBuild(want.try)
 	case retryIntent:
 		return m.startBuild(m.build.try)
@@ -242,8 +252,25 @@ func (m *wizard) act(want intent) tea.Cmd {
 		return m.show()
 	case tryIntent:
 		return m.tryOut()
+	case targetIntent:
+		return m.toTarget()
+	case newTargetIntent:
+		m.build = nil
+		return m.toTarget()
+	case chooseIntent:
+		return m.choose(want)
+	case eraseIntent:
+		return m.authorize(want.order)
+	case stopWriteIntent:
+		m.stopWrite()
+	case doneIntent:
+		if m.build == nil || m.build.state != buildDone {
+			return m.show()
+		}
+		m.screen, m.message = m.build, sayIntent{}
 	case leaveIntent:
 		m.stopBuild()
+		m.stopWrite()
 		return m.leave()
 	}
 	return nil

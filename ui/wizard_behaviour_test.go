@@ -31,8 +31,8 @@ func TestWizardWholeWay(t *testing.T) {
 	if r.house.remembered != 1 || r.quit {
 		t.Errorf("remembered %d times, quit: %t", r.house.remembered, r.quit)
 	}
-	r.press("down", "enter").at("Review")
-	r.goTo("Done").press("down", "down", "enter")
+	r.press("down", "down", "enter").at("Review")
+	r.goTo("Done").press("end", "enter")
 	if !r.quit || r.m.built == nil || r.m.built.Path != testBuilt().Path {
 		t.Errorf("quit: %t, built: %+v", r.quit, r.m.built)
 	}

@@ -59,16 +59,18 @@ func (m *wizard) stopBuild() {
 	}
 }
 
-// awaitBuild waits, once the display is gone, until a build has ended that was
-// cancelled, so that nothing goes on behind the person's back.
+// awaitBuild waits, once the display is gone, until what was cancelled, a build
+// or the writing of a disk, has ended, so that nothing goes on behind the person's back.
 func (m *wizard) awaitBuild() {
-	if !m.running() {
-		return
-	}
-	m.build.cancel()
-	select {
-	case <-m.build.over:
-	case <-time.After(buildPatience):
+	for _, b := range []*buildScreen{m.build, m.write.base()} {
+		if b == nil || !b.active() {
+			continue
+		}
+		b.cancel()
+		select {
+		case <-b.over:
+		case <-time.After(buildPatience):
+		}
 	}
 }
 
@@ -85,8 +87,11 @@ func (m *wizard) event(msg tea.Msg) tea.Cmd {
 		m.dialog = nil // what it asked about is over
 		if msg.err == nil {
 			m.built = &msg.built
-			if m.build.try {
+			switch {
+			case m.build.try:
 				return m.tryOut()
+			case m.target != nil:
+				return m.toErase()
 			}
 		}
 	}

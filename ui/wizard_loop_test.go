@@ -45,7 +45,7 @@ func TestWizardInItsLoop(t *testing.T) {
 	}
 	tm.Send(named["enter"])
 	waitFor(t, tm, "floe ssh")
-	for _, k := range []string{"down", "down", "enter"} {
+	for _, k := range []string{"end", "enter"} {
 		tm.Send(named[k])
 	}
 	tm.WaitFinished(t, teatest.WithFinalTimeout(10*time.Second))

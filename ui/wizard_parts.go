@@ -7,6 +7,12 @@ func (m *wizard) title() string {
 		return "Welcome"
 	case *buildScreen:
 		return s.title()
+	case *writeScreen:
+		return s.title()
+	case *targetScreen:
+		return "Disk"
+	case *eraseScreen:
+		return "Erase and write"
 	case *reviewScreen:
 		return "Review"
 	}
@@ -22,14 +28,30 @@ func (m *wizard) place() (n, of int) {
 		return 0, 0
 	}
 	n, of = m.flow.Position()
-	if m.build != nil && m.screen == screen(m.build) {
+	if m.build != nil && m.afterReview() {
 		n = of + 1
 	}
 	return n, of + 1
 }
 
+// afterReview tells that the answers are behind: the build and what follows.
+func (m *wizard) afterReview() bool {
+	switch m.screen.(type) {
+	case *buildScreen, *writeScreen, *eraseScreen:
+		return true
+	}
+	return false
+}
+
 // askToLeave asks before anything is lost; staying comes first.
 func (m *wizard) askToLeave() *dialog {
+	if m.writing() {
+		if m.write.state == buildStopping {
+			return newDialog("Leave before the writing has stopped?", "It is being stopped; that takes a moment. The disk will not boot.",
+				option{"Wait", nil}, option{"Leave", leaveIntent{}})
+		}
+		return stopWritingDialog()
+	}
 	if m.running() {
 		if m.build.state == buildStopping {
 			return newDialog("Leave before the build has stopped?", "It is being stopped; that takes a moment. Finished stages are kept.",

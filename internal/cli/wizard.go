@@ -12,6 +12,9 @@ import (
 // plainVariable asks for the questions as plain lines, as --plain does.
 const plainVariable = "FLOE_PLAIN"
 
+// loopVariable offers loop devices as disks too.
+const loopVariable = "FLOE_LOOP"
+
 // wizard is bare floe: the questions, the build, and trying it out. Without a
 // terminal nobody can answer, so that the help is what a person gets.
 func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
@@ -23,7 +26,7 @@ func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	}
 	ctx, hands := takeHands(cmd.Context())
 	defer hands.Close()
-	h := &house{terminal: t, hands: hands}
+	h := &house{terminal: t, hands: hands, virtual: os.Getenv(loopVariable) == "1"}
 	var built *ui.Built
 	var err error
 	if plain || t.out.Lines || !t.out.TTY {

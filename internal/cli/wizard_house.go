@@ -31,7 +31,8 @@ import (
 // house is what the wizard has of floe.
 type house struct {
 	*terminal
-	hands *hands
+	hands   *hands
+	virtual bool // offer loop devices, as tests do
 }
 
 var _ ui.House = (*house)(nil)

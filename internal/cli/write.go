@@ -252,7 +252,7 @@ func lossRows(d disks.Disk, data stick.Data) []ui.Row {
 		rows = append(rows, ui.Row{Key: "lost", Value: d.Holds()})
 	}
 	for _, p := range d.Partitions {
-		row := ui.Row{Key: "lost", Value: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", p.Kernel, humanize.Bytes(uint64(p.Size)), p.FileSystem, firstOf(p.Label, p.Name)))}
+		row := ui.Row{Key: "lost", Value: partition(p)}
 		if data == stick.KeepData && p.Name == iso.DataName {
 			row.Key = "kept"
 		}

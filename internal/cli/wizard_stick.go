@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"floe/internal/disks"
+	"floe/internal/fault"
+	"floe/internal/iso"
+	"floe/internal/report"
+	"floe/internal/stick"
+	"floe/ui"
+)
+
+// Disks lists the disks for the wizard.
+func (h *house) Disks(context.Context) ([]ui.Disk, error) {
+	list, err := disks.Here().List(disks.Options{Protect: h.protected(), Virtual: h.virtual})
+	if err != nil {
+		return nil, fault.New(fault.Missing, "list the disks", "", err, "")
+	}
+	seen := map[string]bool{}
+	shown := make([]ui.Disk, len(list))
+	for i, d := range list {
+		shown[i] = shownDisk(d)
+		if seen[shown[i].Key] { // two that tell the same of themselves
+			shown[i].Key += " " + d.Path
+		}
+		seen[shown[i].Key] = true
+	}
+	return shown, nil
+}
+
+// shownDisk is a disk as the wizard shows it.
+func shownDisk(d disks.Disk) ui.Disk {
+	s := ui.Disk{
+		Key: d.Key(), Seen: fmt.Sprint(d.Number, d.Sequence), Path: d.Path, Name: d.Name(), Facts: facts(d), Holds: d.Holds(),
+		Mounts: d.Mounts(), Refused: d.Refused(0), Unusual: d.Unusual(), HasData: hasData(d), Confirm: confirmName(d), ID: d,
+	}
+	if len(d.Partitions) == 0 {
+		s.Lost = []ui.Row{{Value: d.Holds()}}
+	}
+	for _, p := range d.Partitions {
+		row := ui.Row{Value: partition(p)}
+		if p.Name == iso.DataName {
+			row.Level = ui.OK
+		}
+		s.Lost = append(s.Lost, row)
+	}
+	return s
+}
+
+// partition says in a few words which one it is.
+func partition(p disks.Partition) string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s", p.Kernel, humanize.Bytes(uint64(p.Size)), p.FileSystem, firstOf(p.Label, p.Name))), " ")
+}
+
+// DiskChanges tells of disks that come and go.
+func (h *house) DiskChanges(ctx context.Context) <-chan struct{} { return disks.Changes(ctx) }
+
+// WriterAsks tells that this process may not write to disks itself.
+func (h *house) WriterAsks() bool { return !stick.IsRoot() }
+
+// Writer gives what writes disks.
+func (h *house) Writer(ctx context.Context) (ui.WriteFunc, error) {
+	ctx, back := h.hands.lend(ctx)
+	defer back()
+	do, err := h.writer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, o ui.WriteOrder, sink report.Sink) (ui.Written, error) {
+		order, err := h.order(ctx, o, sink)
+		if err != nil {
+			return ui.Written{}, err
+		}
+		result, err := do(ctx, order, sink)
+		if err != nil {
+			return ui.Written{}, err
+		}
+		rows := writtenRows(o.Disk.ID.(disks.Disk), result)
+		return ui.Written{Rows: rows[:len(rows)-1]}, nil // the last says what the screen says
+	}, nil
+}
+
+// order makes an order of what was chosen in the wizard.
+func (h *house) order(ctx context.Context, o ui.WriteOrder, sink report.Sink) (stick.Order, error) {
+	stage := report.Start(sink, "image", "Look at the image")
+	image, err := stick.Inspect(ctx, o.Image, false, stage)
+	if err != nil {
+		return stick.Order{}, stage.Fail(err)
+	}
+	defer image.Close()
+	stage.Done(humanize.Bytes(uint64(image.Size)))
+	disk := o.Disk.ID.(disks.Disk)
+	return stick.Order{
+		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Disk: disk.Identity,
+		Unmount: disk.Mounts(), Protect: h.protected(), Data: stick.Data(o.Data),
+	}, nil
+}

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// testSticks is the part of a test's house that has disks.
+type testSticks struct {
+	disks   []Disk
+	asks    bool
+	refuse  error // of Writer
+	written Written
+	failed  error
+	orders  []WriteOrder
+}
+
+func (s *testSticks) Disks(context.Context) ([]Disk, error) { return s.disks, nil }
+func (s *testSticks) WriterAsks() bool                      { return s.asks }
+
+// DiskChanges tells once that there is something to see.
+func (s *testSticks) DiskChanges(context.Context) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	close(c)
+	return c
+}
+
+func (s *testSticks) Writer(context.Context) (WriteFunc, error) {
+	return func(_ context.Context, o WriteOrder, _ report.Sink) (Written, error) {
+		s.orders = append(s.orders, o)
+		return s.written, s.failed
+	}, s.refuse
+}
+
+func testDisks() []Disk {
+	return []Disk{
+		{Key: "nvme", Path: "/dev/nvme0n1", Name: "Samsung SSD 980", Facts: "512 GB, nvme, serial number ...S64DNX0R", Holds: "vfat, ext4", Refused: "carries / (nvme0n1p2)"},
+		{Key: "ultra", Seen: "1", Path: "/dev/sda", Name: "SanDisk Ultra Fit", Facts: "16 GB, usb, serial number ...15103182", Holds: "vfat HOLIDAYS",
+			Mounts: []string{"/media/ada/HOLIDAYS"}, Confirm: "SanDisk Ultra Fit", Lost: []Row{{Value: "sda1 16 GB vfat HOLIDAYS"}}},
+		{Key: "floe", Seen: "2", Path: "/dev/sdb", Name: "Kingston DataTraveler", Facts: "64 GB, usb, no serial number", Holds: "iso9660 FLOE, vfat FLOE, ext4 floe-data",
+			HasData: true, Confirm: "Kingston DataTraveler", Lost: []Row{{Value: "sdb1 12 MB iso9660 FLOE"}, {Value: "sdb2 2 MB vfat FLOE"}, {Level: OK, Value: "sdb3 63 GB ext4 floe-data"}}},
+		{Key: "big", Seen: "3", Path: "/dev/sdc", Name: "WD Elements", Facts: "4.0 TB, usb, serial number ...31323334", Holds: "ntfs Backup", Unusual: "larger than a stick", Confirm: "WD Elements"},
+	}
+}
+
+// built is a wizard that has built an image and shows its disks.
+func withDisks(r *rig) *rig {
+	r.house.disks = testDisks()
+	r.house.built = testBuilt()
+	return r.goTo("Done").press("down", "enter").at("Disk")
+}
+
+// still stands still until keys count.
+func (r *rig) still() *rig {
+	e := r.m.screen.(*eraseScreen)
+	r.send(quietMsg{e.quiet})
+	return r
+}
+
+func init() {
+	for name, play := range map[string]func(*rig){
+		"target":         func(r *rig) { withDisks(r) },
+		"target-data":    func(r *rig) { withDisks(r).press("down", "down", "down") },
+		"target-refused": func(r *rig) { withDisks(r).press("down", "enter") },
+		"target-big":     func(r *rig) { withDisks(r).press("end") },
+		"erase":          func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("SanDisk") },
+		"erase-keep":     func(r *rig) { withDisks(r).press("down", "down", "down", "enter"); r.still() },
+		"erase-wrong":    func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("y", "enter") },
+		"erase-gone": func(r *rig) {
+			withDisks(r).press("down", "down")
+			r.house.disks = r.house.disks[:1]
+			r.press("enter")
+		},
+		"writing":      func(r *rig) { writing(r, writeEvents()) },
+		"writing-stop": func(r *rig) { writing(r, writeEvents()); r.press("ctrl+c") },
+		"written": func(r *rig) {
+			writing(r, nil)
+			r.send(writtenMsg{written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda, SanDisk Ultra Fit"}, {Key: "written", Value: "12 MB", Note: "21 MB/s"}, {Key: "data", Value: "15 GB", Note: "made ready at Floe's first boot"}}}})
+		},
+		"write-failed": func(r *rig) {
+			writing(r, writeEvents())
+			r.send(writtenMsg{err: fault.New(fault.Disk, "write the image to", "/dev/sda", errors.New("it was pulled out at 7.3 MB"), "Plug it in again. The disk has lost what it held, and does not boot: write it again.")})
+		},
+	} {
+		scenes[name] = struct {
+			house testHouse
+			play  func(*rig)
+		}{testHouse{}, play}
+	}
+}
+
+// writing puts a wizard where it is while it writes.
+func writing(r *rig, events []report.Event) {
+	withDisks(r)
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writeEventsMsg(events))
+}
+
+func writeEvents() []report.Event {
+	e := func(s float64, stage string, kind report.Kind, text string) report.Event {
+		return report.Event{Time: after(s), Stage: stage, Kind: kind, Text: text, Elapsed: time.Second}
+	}
+	events := []report.Event{
+		e(0, "write/check", report.Started, "Look at the image and the disk"), e(1, "write/check", report.Done, "SanDisk Ultra Fit, 16 GB"),
+		e(1, "write/blank", report.Started, "Make the disk unbootable meanwhile"), e(2, "write/blank", report.Done, ""),
+		e(2, "write/body", report.Started, "Write"),
+	}
+	for s := 2.0; s <= 42; s += 2 {
+		events = append(events, report.Event{Time: after(s), Stage: "write/body", Kind: report.Progress, Done: int64((s - 2) * 2e6), Total: 120e6, Unit: report.Bytes})
+	}
+	return append(events, e(42, "write/body", report.Log, "nothing has moved for 5s: sticks pause while they tidy up, longer when they are worn"))
+}
+
+// TestWizardWritesAStick goes the whole way: build, choose, type, write.
+func TestWizardWritesAStick(t *testing.T) {
+	r := newRig(t, &testHouse{})
+	r.house.disks, r.house.built = testDisks(), testBuilt()
+	r.goTo("Review").press("end", "enter").at("Disk").sees("never written: carries /", "SanDisk Ultra Fit")
+	r.press("enter").at("Disk").sees("Move to a disk first")
+	r.press("down", "down", "space").sees("no data partition").press("space").sees("new data partition", "mounted on /media/ada/HOLIDAYS").press("enter")
+	r.at("Erase and write").sees("sda1 16 GB vfat HOLIDAYS", "Type its name")
+	e := r.m.screen.(*eraseScreen)
+	e.ready, e.steady = false, time.Millisecond
+	r.send(tea.KeyPressMsg{Code: 'x', Text: "x"})
+	if e.input.Value() != "" || len(r.house.orders) > 0 {
+		t.Error("a key that was typed ahead counts")
+	}
+	r.still().press("y", "enter").at("Erase and write").sees("That is not its name")
+	r.send(tea.PasteMsg{Content: "SanDisk Ultra Fit"})
+	r.press("ctrl+u", "enter").at("Erase and write")
+	if len(r.house.orders) > 0 {
+		t.Fatal("it was written without its name")
+	}
+	r.press("sandisk  ultra fit", "enter").at("Written").sees("safe to remove")
+	if len(r.house.orders) != 1 || r.house.orders[0].Disk.Key != "ultra" || r.house.orders[0].Image != testBuilt().Path || r.house.orders[0].Data != NewData {
+		t.Errorf("%+v", r.house.orders)
+	}
+	r.press("down", "down", "enter").at("Done")
+}
+
+// TestWizardDisksComeAndGo: the cursor stays with the disk.
+func TestWizardDisksComeAndGo(t *testing.T) {
+	r := withDisks(newRig(t, &testHouse{})).press("down", "down")
+	target := r.m.screen.(*targetScreen)
+	if target.at != "ultra" {
+		t.Fatalf("the cursor is at %q", target.at)
+	}
+	list := testDisks()
+	r.send(disksMsg{disks: append([]Disk{{Key: "new", Name: "New One"}}, list...)})
+	if target.at != "ultra" || target.row() != 2 {
+		t.Errorf("the cursor is at %q", target.at)
+	}
+	list[1].Path = "/dev/sdq" // plugged in again under another name
+	r.send(disksMsg{disks: list})
+	if target.at != "ultra" {
+		t.Errorf("the cursor is at %q", target.at)
+	}
+	r.send(disksMsg{disks: list[:1]})
+	r.sees("was pulled out").press("enter").at("Disk").sees("Move to a disk first")
+	r.press("esc").at("Done")
+}
+
+// TestWizardSwappedStick: what was chosen is not what is there any more.
+func TestWizardSwappedStick(t *testing.T) {
+	for name, change := range map[string]func([]Disk) []Disk{
+		"pulled out":      func(d []Disk) []Disk { return d[:1] },
+		"plugged again":   func(d []Disk) []Disk { d[1].Seen = "9"; return d },
+		"another one":     func(d []Disk) []Disk { d[1].Key = "other"; return d },
+		"mounted as home": func(d []Disk) []Disk { d[1].Refused = "carries /home"; return d },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := withDisks(newRig(t, &testHouse{})).press("down", "down")
+			r.house.disks = change(testDisks())
+			r.press("enter").at("Erase and write").sees("It is left alone")
+			r.press("SanDisk Ultra Fit", "enter").at("Disk")
+			if len(r.house.orders) > 0 {
+				t.Error("it was written")
+			}
+		})
+	}
+}
+
+// TestWizardNoRights: whoever may not write stays where they are.
+func TestWizardNoRights(t *testing.T) {
+	r := newRig(t, &testHouse{})
+	r.house.refuse = fault.New(fault.Missing, "become root with", "sudo", errors.New("ada is not in the sudoers file"), "")
+	withDisks(r).press("down", "down", "enter")
+	r.still().press("SanDisk Ultra Fit", "enter").at("Erase and write").sees("Nothing was erased: ada is not in the sudoers file")
+	r.house.refuse = nil
+	r.press("enter").at("Written")
+}
+
+// TestWizardStopsWriting: stopping says what that means, and is asked about.
+func TestWizardStopsWriting(t *testing.T) {
+	r := newRig(t, &testHouse{})
+	writing(r, writeEvents())
+	r.press("esc").sees("will not boot until").press("esc").at("Writing")
+	r.press("ctrl+c").sees("Stop writing?", "❯ Keep writing").press("down", "enter").at("Stopping").sees("the disk will not boot")
+	r.send(writtenMsg{err: fault.New(fault.Cancelled, "write the image to", "/dev/sda", context.Canceled, "The disk has lost what it held, and does not boot: write it again.")})
+	r.at("Stopped").sees("has lost what it held").press("enter").at("Disk")
+}
