@@ -2,16 +2,14 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 )
 
 // TestGoIsClean runs the checks of Go's own tools and of staticcheck over the
@@ -53,19 +51,7 @@ const rootfs = "assets/rootfs"
 // TestShellIsClean runs shellcheck, from Debian, over every shell script.
 func TestShellIsClean(t *testing.T) {
 	t.Parallel()
-	dir, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	root, err := assemble.New(assemble.Options{Store: s}).Tools(context.Background(), "shellcheck", "shellcheck")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := archivetest.Tools(t, "shellcheck", "shellcheck")
 	work := t.TempDir()
 	scripts := shellScripts(t, "assets", ".ci", "scripts")
 	if len(scripts) < 10 {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"floe/assemble/qemutest"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/sshclient"
@@ -57,7 +57,7 @@ func startOn(t *testing.T, a arch.Arch, options ...qemu.Option) *qemu.Running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := machines(t).Start(t.Context(), qemutest.Program(t, a), m, qemu.Launch{Accel: qemu.DetectAccel(a, qemu.Host{})})
+	r, err := machines(t).Start(t.Context(), archivetest.QEMU(t, a), m, qemu.Launch{Accel: qemu.DetectAccel(a, qemu.Host{})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"floe/assemble/qemutest"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
@@ -75,7 +75,7 @@ func killedFloe(t *testing.T, o order) {
 
 func TestForegroundMachineDiesWithItsFloe(t *testing.T) {
 	h := home(t)
-	killedFloe(t, order{h, qemutest.Program(t, arch.AMD64), empty(t), false})
+	killedFloe(t, order{h, archivetest.QEMU(t, arch.AMD64), empty(t), false})
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		list, err := h.List()
 		if err != nil {
@@ -93,7 +93,7 @@ func TestForegroundMachineDiesWithItsFloe(t *testing.T) {
 
 func TestDetachedMachineOutlivesItsFloe(t *testing.T) {
 	h := home(t)
-	killedFloe(t, order{h, qemutest.Program(t, arch.AMD64), empty(t), true})
+	killedFloe(t, order{h, archivetest.QEMU(t, arch.AMD64), empty(t), true})
 	r, err := h.Load("empty")
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestDetachedMachineOutlivesItsFloe(t *testing.T) {
 
 func TestOnlyOneOfManyStarts(t *testing.T) {
 	h := home(t)
-	p := qemutest.Program(t, arch.AMD64)
+	p := archivetest.QEMU(t, arch.AMD64)
 	m := empty(t)
 	var wg sync.WaitGroup
 	var mu sync.Mutex

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"floe/assemble/qemutest"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
@@ -39,7 +39,7 @@ func empty(t *testing.T, options ...qemu.Option) qemu.Machine {
 // start starts a machine that is gone when the test ends.
 func start(t *testing.T, h qemu.Home, m qemu.Machine, l qemu.Launch) *qemu.Running {
 	t.Helper()
-	r, err := h.Start(t.Context(), qemutest.Program(t, m.Arch), m, l)
+	r, err := h.Start(t.Context(), archivetest.QEMU(t, m.Arch), m, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestStartStatusStop(t *testing.T) {
 	}
 	conn.Close()
 
-	if _, err := h.Start(t.Context(), qemutest.Program(t, arch.AMD64), empty(t), qemu.Launch{}); fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), "runs already") {
+	if _, err := h.Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t), qemu.Launch{}); fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), "runs already") {
 		t.Errorf("a second start of the same machine: %v", err)
 	}
 	// Nothing in the machine listens to the power button.
@@ -108,7 +108,7 @@ func TestFirmwareSpeaksOnItsDebugPort(t *testing.T) {
 }
 
 func TestDiedEarlySaysWhy(t *testing.T) {
-	_, err := home(t).Start(t.Context(), qemutest.Program(t, arch.AMD64), empty(t, qemu.Extra("-device", "no-such-thing")), qemu.Launch{})
+	_, err := home(t).Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t, qemu.Extra("-device", "no-such-thing")), qemu.Launch{})
 	var died *qemu.DiedError
 	if !errors.As(err, &died) || fault.Code(err) != int(fault.Build) {
 		t.Fatalf("got %v", err)
@@ -125,7 +125,7 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	_, err = home(t).Start(t.Context(), qemutest.Program(t, arch.AMD64), empty(t, qemu.SSH(port)), qemu.Launch{})
+	_, err = home(t).Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t, qemu.SSH(port)), qemu.Launch{})
 	if err == nil || !strings.Contains(fault.Hint(err), "port is taken") {
 		t.Errorf("got %v, hint %q", err, fault.Hint(err))
 	}
@@ -149,7 +149,7 @@ func TestKilledByAnotherIsSeenAsDead(t *testing.T) {
 
 func TestContextEndsForegroundMachine(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := home(t).Start(ctx, qemutest.Program(t, arch.AMD64), empty(t), qemu.Launch{})
+	r, err := home(t).Start(ctx, archivetest.QEMU(t, arch.AMD64), empty(t), qemu.Launch{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestBrokenKVMFallsBack(t *testing.T) {
 	if a := r.Accel(); a.KVM || !strings.Contains(a.String(), "KVM does not start") {
 		t.Errorf("accel: %s", a)
 	}
-	_, err := home(t).Start(t.Context(), qemutest.Program(t, arch.AMD64), empty(t),
+	_, err := home(t).Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t),
 		qemu.Launch{Accel: qemu.Accel{KVM: true, Device: fake, Sure: true}})
 	if err == nil {
 		t.Error("KVM was insisted upon, and emulation came")

@@ -9,12 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/grub"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -22,19 +21,7 @@ import (
 // tools gives GRUB, from Debian.
 func tools(t *testing.T) *sandbox.Root {
 	t.Helper()
-	dir, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := assemble.New(assemble.Options{Store: s}).Tools(t.Context(), "checks-grub", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
+	return archivetest.Tools(t, "checks-grub", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin")
 }
 
 // TestBIOS makes the image for BIOS: the same each time, with nothing left in

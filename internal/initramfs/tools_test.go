@@ -8,28 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/initramfs"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 )
 
 // tools gives the reference programs, from Debian.
 func tools(t *testing.T) sandbox.Runner {
 	t.Helper()
-	dir, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := assemble.New(assemble.Options{Store: s}).Tools(t.Context(), "checks-initramfs", "cpio", "xz-utils", "zstd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
+	return archivetest.Tools(t, "checks-initramfs", "cpio", "xz-utils", "zstd")
 }
 
 // ask runs a program with an input and gives its output.

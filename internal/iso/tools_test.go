@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/iso"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 )
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
@@ -32,19 +31,7 @@ type bench struct {
 // newBench masters an image and takes the tools from Debian.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	dir, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := assemble.New(assemble.Options{Store: s}).Tools(t.Context(), "checks-iso",
-		"xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "genisoimage", "grub-pc-bin")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := archivetest.Tools(t, "checks-iso", "xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "genisoimage", "grub-pc-bin")
 	b := &bench{t: t, run: root, dir: t.TempDir()}
 	hybrid, err := root.Path("/usr/lib/grub/i386-pc/boot_hybrid.img")
 	if err != nil {

@@ -2,34 +2,20 @@ package qcow2_test
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/qcow2"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 )
 
 // tool runs a program of QEMU's or of util-linux in a folder.
 func tool(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	path, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	root, err := assemble.New(assemble.Options{Store: s}).Tools(context.Background(), "checks-qcow2", "qemu-utils", "fdisk")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := archivetest.Tools(t, "checks-qcow2", "qemu-utils", "fdisk")
 	var out bytes.Buffer
 	if err := root.Run(t.Context(), sandbox.Command{Args: args, Work: dir, Stdout: &out, Stderr: &out}); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out.String())

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"floe/assemble/qemutest"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/qemu/qmp"
 )
@@ -19,7 +19,7 @@ import (
 // monitor starts a QEMU without a machine and gives its QMP socket.
 func monitor(t *testing.T, args ...string) string {
 	t.Helper()
-	p := qemutest.Program(t, arch.AMD64)
+	p := archivetest.QEMU(t, arch.AMD64)
 	path := filepath.Join(t.TempDir(), "s")
 	argv := append(p.Argv[:len(p.Argv):len(p.Argv)], "-machine", "none", "-nodefaults", "-display", "none",
 		"-qmp", "unix:"+path+",server=on,wait=off")
