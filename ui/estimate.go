@@ -20,10 +20,10 @@ type estimate struct {
 	done, total int64
 	unit        report.Unit
 
-	began     time.Time // of this count
-	from      int64     // done at began
-	last      time.Time // of the latest progress
-	rate      float64   // per second, averaged over rateWindow
+	began     time.Time     // of this count
+	from      int64         // done at began
+	last      time.Time     // of the latest progress
+	rate      float64       // per second, averaged over rateWindow
 	left      time.Duration // the least so far; 0: none yet
 	leftKnown bool          // left is near enough to the truth to be shown
 }
