@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble"
 	"floe/internal/arch"
 	"floe/internal/bootcode"
+	"floe/internal/fault"
 	"floe/internal/sshclient"
 	"floe/qemu"
 )
@@ -347,5 +349,33 @@ func (l *logServer) hear(text string) {
 		if strings.Contains(string(buf[:n]), text) {
 			return
 		}
+	}
+}
+
+// TestLoad reads back from an image what its boot loader would load.
+func TestLoad(t *testing.T) {
+	f := shared()
+	spec := f.spec(filepath.Join(t.TempDir(), "floe.iso"))
+	spec.BootCodes = []string{"docker=--a 'b c'", "noembed"}
+	image, err := f.builder.Image(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := assemble.Load(t.Context(), image.Path, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.Args); n < 3 || l.Args[n-1] != "noembed" || l.Args[n-2] != "docker=--a 'b c'" {
+		t.Errorf("the line is %q", l.Args)
+	}
+	kernel, err := os.ReadFile(l.Kernel)
+	if err != nil || len(kernel) < 0x206 || string(kernel[0x202:0x206]) != "HdrS" {
+		t.Errorf("%s is no kernel (%v)", l.Kernel, err)
+	}
+	if len(l.Initrds) != 2 {
+		t.Errorf("initrds: %q", l.Initrds)
+	}
+	if _, err := assemble.Load(t.Context(), l.Kernel, t.TempDir()); fault.Code(err) != int(fault.Usage) {
+		t.Errorf("took a kernel for an image: %v", err)
 	}
 }

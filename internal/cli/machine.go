@@ -33,8 +33,9 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
-	ephemeral           bool   // no data disk
-	diskSize            string // of a new one
+	codes               []string // boot codes for this boot, added to the image's own
+	ephemeral           bool     // no data disk
+	diskSize            string   // of a new one
 }
 
 // start starts a machine that boots an image. KVM is used where it works.
@@ -46,7 +47,12 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if _, err := os.Stat(image); errors.Is(err, os.ErrNotExist) {
 		return nil, fault.New(fault.Missing, "boot", try.image, errors.New("there is no such image"), "'floe build' makes one; 'floe run IMAGE' boots another.")
 	}
-	options := []qemu.Option{}
+	direct, forget, err := withCodes(ctx, image, try.codes)
+	if err != nil {
+		return nil, err
+	}
+	defer forget()
+	options := []qemu.Option{direct}
 	if plan.Firmware != steps.AutoFirmware {
 		options = append(options, qemu.With(qemu.Firmware(plan.Firmware)))
 	}

@@ -15,6 +15,10 @@ import (
 	"floe/ui"
 )
 
+// bootCodes is a step's name, and so the name of a flag; 'floe run' has it for
+// one boot.
+const bootCodes = "boot-codes"
+
 func runCommand(out *terminal) *cobra.Command {
 	try := trial{}
 	cmd := &cobra.Command{
@@ -23,7 +27,7 @@ func runCommand(out *terminal) *cobra.Command {
 		Long: "Boots the image in QEMU and shows its console. Ctrl-] powers the machine off and comes back.\n" +
 			"With --detach the machine runs in the background: 'floe ssh' enters it, 'floe stop' powers it off.\n" +
 			"What is made in the machine stays on a disk of its own, which the next run with the same name has again.",
-		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --detach && floe ssh",
+		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --boot-codes 'superuser base'\n  floe run --detach && floe ssh",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plan, _, err := resolvePlan(cmd)
@@ -34,6 +38,9 @@ func runCommand(out *terminal) *cobra.Command {
 			if len(args) == 1 {
 				try.image = args[0]
 			}
+			if cmd.Flags().Changed(bootCodes) {
+				try.codes = plan.BootWords()
+			}
 			if try.detach {
 				return out.runDetached(cmd.Context(), plan, try)
 			}
@@ -43,6 +50,7 @@ func runCommand(out *terminal) *cobra.Command {
 	addPlanFlags(cmd, "arch", "runtime", "memory", "cpus", "firmware", "mirror")
 	flags := cmd.Flags()
 	flags.StringVar(&try.name, "name", machineName, "`NAME` of the machine")
+	flags.String(bootCodes, "", "`CODES` added to the image's own for this boot; docs/bootcodes.md tells them all")
 	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as: cd, usb or disk")
 	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
 	flags.BoolVar(&try.ephemeral, "ephemeral", false, "no data disk: everything is gone when the machine ends")

@@ -1,0 +1,85 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/filesystem/iso9660"
+
+	"floe/internal/fault"
+	"floe/internal/grub"
+)
+
+// Loaded is what the boot loader of an image would load for its usual entry.
+type Loaded struct {
+	Kernel  string   // path of a copy
+	Initrds []string // paths of copies, in their order
+	Args    []string // words of the kernel's command line
+}
+
+// Load reads from a finished image what its boot loader would load, and writes
+// it into a folder. What is no image of floe's is a fault.Usage.
+func Load(ctx context.Context, image, dir string) (Loaded, error) {
+	l, err := load(ctx, image, dir)
+	if err != nil {
+		return Loaded{}, fault.New(fault.Usage, "read the kernel and the boot menu of", image, err, "Is it an image that floe has built?")
+	}
+	return l, nil
+}
+
+func load(ctx context.Context, image, dir string) (l Loaded, err error) {
+	f, err := os.Open(image)
+	if err != nil {
+		return l, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return l, err
+	}
+	fs, err := iso9660.Read(file.New(f, true), info.Size(), 0, 0)
+	if err != nil {
+		return l, err
+	}
+	read := func(name string) (string, error) {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		from, err := fs.OpenFile("/"+name, os.O_RDONLY)
+		if err != nil {
+			return "", err
+		}
+		defer from.Close()
+		path := filepath.Join(dir, filepath.Base(name))
+		to, err := os.Create(path)
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(to, from)
+		return path, errors.Join(err, to.Close())
+	}
+	if l.Kernel, err = read(kernelPath); err != nil {
+		return l, err
+	}
+	for _, name := range []string{corePath, personalPath} {
+		path, err := read(name)
+		if err != nil {
+			return l, err
+		}
+		l.Initrds = append(l.Initrds, path)
+	}
+	path, err := read(grub.MenuFile)
+	if err != nil {
+		return l, err
+	}
+	menu, err := os.ReadFile(path)
+	if err != nil {
+		return l, err
+	}
+	l.Args, err = grub.ReadLine(menu)
+	return l, err
+}
