@@ -19,36 +19,25 @@ const kernelSource = "linux-source-6.12"
 
 // Kernel gives the kernel for a: the files that kernel.Build leaves.
 func (b *Builder) Kernel(ctx context.Context, a arch.Arch) (store.Entry, error) {
-	archive, err := b.Archive(ctx)
-	if err != nil {
-		return store.Entry{}, err
-	}
-	run, tools, err := b.compiler(ctx, a)
-	if err != nil {
-		return store.Entry{}, err
-	}
-	var entry store.Entry
-	err = archive.Retry(ctx, func(ctx context.Context) error {
+	return b.compiled(ctx, a, func(ctx context.Context, archive *debian.Archive, run sandbox.Runner, tools string) (store.Entry, error) {
 		source, err := archive.Resolve(ctx, b.opt.Host, nil, debian.Shallow(kernelSource))
 		if err != nil {
-			return err
+			return store.Entry{}, err
 		}
 		b.record("kernel", source)
 		parts, err := kernel.KeyParts(a, assets.Date())
 		if err != nil {
-			return err
+			return store.Entry{}, err
 		}
 		key := store.NewKey("kernel/"+string(a), "1").String("tools", tools).String("source", source.Digest())
 		for _, p := range parts {
 			key.String(p.Name, p.Value)
 		}
-		entry, err = b.stage(ctx, "kernel/"+string(a), "Build the kernel", key,
+		return b.stage(ctx, "kernel/"+string(a), "Build the kernel", key,
 			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
 				return b.buildKernel(ctx, a, run, source, dir, stage)
 			})
-		return err
 	})
-	return entry, err
 }
 
 func (b *Builder) buildKernel(ctx context.Context, a arch.Arch, run sandbox.Runner, source debian.Selection, dir string, stage *report.Stage) (string, error) {

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"floe/internal/arch"
+	"floe/internal/debian"
 	"floe/internal/sandbox"
+	"floe/internal/store"
 	"floe/internal/userland"
 )
 
@@ -83,6 +85,26 @@ func masteringTools(target arch.Arch) []sandbox.Tool {
 // compiler gives what compiles for target, and its identity for keys.
 func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
 	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools(target))
+}
+
+// compiled makes something from the archive's sources with what compiles for
+// target; make is called again if the archive changed meanwhile.
+func (b *Builder) compiled(ctx context.Context, target arch.Arch,
+	make func(context.Context, *debian.Archive, sandbox.Runner, string) (store.Entry, error),
+) (entry store.Entry, err error) {
+	archive, err := b.Archive(ctx)
+	if err != nil {
+		return entry, err
+	}
+	run, tools, err := b.compiler(ctx, target)
+	if err != nil {
+		return entry, err
+	}
+	err = archive.Retry(ctx, func(ctx context.Context) (err error) {
+		entry, err = make(ctx, archive, run, tools)
+		return err
+	})
+	return entry, err
 }
 
 // mastering gives what makes boot images for target, and its identity.

@@ -24,35 +24,24 @@ var userlandSources = []string{"busybox", "dropbear"}
 // Userland gives the programs of the booted system for a: the files that
 // userland.Build leaves.
 func (b *Builder) Userland(ctx context.Context, a arch.Arch) (store.Entry, error) {
-	archive, err := b.Archive(ctx)
-	if err != nil {
-		return store.Entry{}, err
-	}
-	run, tools, err := b.compiler(ctx, a)
-	if err != nil {
-		return store.Entry{}, err
-	}
-	var entry store.Entry
-	err = archive.Retry(ctx, func(ctx context.Context) error {
+	return b.compiled(ctx, a, func(ctx context.Context, archive *debian.Archive, run sandbox.Runner, tools string) (store.Entry, error) {
 		key := store.NewKey("userland/"+string(a), userlandVersion).
 			String("tools", tools).String("time", assets.Date().String()).String("assets", assets.UserlandDigest())
 		var sources []debian.SourcePackage
 		for _, name := range userlandSources {
 			s, err := archive.Source(ctx, name)
 			if err != nil {
-				return err
+				return store.Entry{}, err
 			}
 			b.recordSource(s)
 			sources = append(sources, s)
 			key.String(name, s.Digest())
 		}
-		entry, err = b.stage(ctx, "userland/"+string(a), "Build the userland", key,
+		return b.stage(ctx, "userland/"+string(a), "Build the userland", key,
 			func(ctx context.Context, dir string, stage *report.Stage) (string, error) {
 				return "busybox and dropbear", b.buildUserland(ctx, a, run, sources, dir, stage)
 			})
-		return err
 	})
-	return entry, err
 }
 
 func (b *Builder) buildUserland(ctx context.Context, a arch.Arch, run sandbox.Runner, sources []debian.SourcePackage, dir string, stage *report.Stage) error {
