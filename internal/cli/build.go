@@ -2,13 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/steps"
 	"floe/ui"
@@ -21,25 +24,58 @@ func buildCommand(out *terminal) *cobra.Command {
 		Long: "Builds the image that the plan describes. The first build takes a quarter of an hour, most of\n" +
 			"it for the kernel; finished stages are kept, so that the next one takes a second.",
 		Example: "  floe build\n  floe build --ssh-key ~/.ssh/id_ed25519.pub --hostname box -o box.iso\n" +
-			"  floe build -c floe.toml --boot-codes 'noembed'",
+			"  floe build -c floe.toml --boot-codes 'noembed'\n  floe build --arch amd64,arm64 -o box-ARCH.iso",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plans, err := resolvePlans(cmd)
 			if err != nil {
 				return err
 			}
-			image, err := out.build(cmd.Context(), plan)
-			if err != nil {
-				return err
-			}
-			if out.mode != ui.JSON {
-				out.showImage(image)
+			for _, plan := range plans {
+				image, err := out.build(cmd.Context(), plan)
+				if err != nil {
+					return err
+				}
+				if out.mode != ui.JSON {
+					out.showImage(image)
+				}
 			}
 			return nil
 		},
 	}
 	addPlanFlags(cmd)
+	cmd.Flags().Lookup("arch").Usage += " Several with commas between them: one image each."
 	return cmd
+}
+
+// outputArch stands for the architecture in the name of an image.
+const outputArch = "ARCH"
+
+// resolvePlans makes one plan for each architecture that --arch names.
+func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
+	flag := cmd.Flags().Lookup("arch")
+	archs := strings.Split(flag.Value.String(), ",")
+	if len(archs) == 1 {
+		plan, _, err := resolvePlan(cmd)
+		return []*steps.Plan{plan}, err
+	}
+	output := cmd.Flags().Lookup("output")
+	if output.Changed && !strings.Contains(output.Value.String(), outputArch) {
+		return nil, fault.New(fault.Usage, "name the images", output.Value.String(),
+			errors.New("it is one name for several images"), "Put "+outputArch+" into it: each image has its architecture's name there.")
+	}
+	for _, a := range archs {
+		if err := flag.Value.Set(a); err != nil {
+			return nil, err
+		}
+		plan, _, err := resolvePlan(cmd)
+		if err != nil {
+			return nil, err
+		}
+		plan.Output = strings.ReplaceAll(plan.Output, outputArch, plan.Arch.String())
+		plans = append(plans, plan)
+	}
+	return plans, nil
 }
 
 // build builds the plan's image with progress shown.
