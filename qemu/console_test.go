@@ -129,7 +129,7 @@ func TestScribe(t *testing.T) {
 		s.follow(strings.NewReader(text), func() time.Time { return now })
 	}
 	key := "SHA256:" + strings.Repeat("Ab3", 14) + "c"
-	feed(1*time.Second, "\x1b[1;1HGNU GRUB  version 2.12\r\n")
+	feed(1*time.Second, "\x1b[H\x1b[J\x1b[1;1H\x1b[2;36HFloe 0.1.0\r\n")
 	feed(2*time.Second, "[    0.000000] Linux version 6.12\r\n[    0.1] more\r\n")
 	feed(3*time.Second, "[    0.900000] Run /init as init process\r\n")
 	feed(4*time.Second, "floe: address 10.0.2.15/24 on eth0\r\nfloe: address 10.9.9.9/8 on eth1\r\nfloe: address 10.9.9.9/8 on eth1 is gone\r\nfloe: ssh host key "+key+"\r\nfloe: ssh host key ssh-ed25519 "+key+"\r\n")

@@ -55,7 +55,7 @@ const said = `(?:^|[#$] )floe: `
 
 func marks() []mark {
 	return []mark{
-		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading`)},
+		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading|^\s*Floe \d+\.\d`)},
 		{Kernel, regexp.MustCompile(`^(\[ *\d+\.\d+\] |EFI stub: |Decompressing Linux)`)},
 		{Init, regexp.MustCompile(`^\[ *\d+\.\d+\] Run /\S+ as init process|` + said)},
 		{Network, regexp.MustCompile(said + `address \S+(?: on \S+)?$`)},

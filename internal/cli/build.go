@@ -32,6 +32,7 @@ func buildCommand(out *terminal) *cobra.Command {
 				return err
 			}
 			for _, plan := range plans {
+				out.hints(plan)
 				image, err := out.build(cmd.Context(), plan)
 				if err != nil {
 					return err

@@ -102,6 +102,7 @@ func planCommand(out *terminal) *cobra.Command {
 				rows = append(rows, [3]string{s.Key, strings.Join(s.Values(plan), "\n"), origins[s.Key]})
 			}
 			out.planTable(rows)
+			out.hints(plan)
 			return nil
 		},
 	}
