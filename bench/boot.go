@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"floe/internal/sshclient"
 	"floe/internal/store"
 	"floe/qemu"
+	"floe/steps"
 )
 
 // patience is how long a boot may take.
@@ -35,46 +37,60 @@ func (b *bench) boots(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	program, err := assemble.New(assemble.Options{Store: s}).ArchiveQEMU(ctx, arch.AMD64)
-	if err != nil {
-		return err
-	}
-	for _, kind := range []struct {
-		memory int
-		add    func([]booted)
-	}{
-		{64, func(l []booted) {
-			b.add("-m 64, BIOS: kernel start to ssh", "boots", "s", column(l, booted.start)...)
-			b.add("-m 64, BIOS: available", "", "MB", column(l, booted.free)...)
-		}},
-		{128, func(l []booted) {
-			b.add("-m 128: kernel start to ssh, one vCPU", "at most 2.5 s", "s", column(l, booted.start)...)
-			b.add("-m 128: power-on to ssh", "", "s", column(l, booted.whole)...)
-			b.add("-m 128: available", "at least 76 MB", "MB", column(l, booted.free)...)
-		}},
-	} {
+	builder := assemble.New(assemble.Options{Store: s})
+	for _, c := range bootCases {
+		if !b.wanted(c.image) {
+			continue
+		}
+		program, err := builder.ArchiveQEMU(ctx, c.arch)
+		if err != nil {
+			return err
+		}
 		var list []booted
 		for range b.runs {
-			one, err := b.boot(ctx, program, kind.memory)
+			one, err := b.boot(ctx, program, c)
 			if err != nil {
 				return err
 			}
 			list = append(list, one)
 		}
-		kind.add(list)
+		c.add(b, list)
 	}
 	return nil
 }
 
-// booted is what was seen of one boot.
-type booted struct {
-	sshAfterKernel, sshAfterPower time.Duration
-	availableMB                   float64
+// bootCase is a machine, and what is promised of its boot.
+type bootCase struct {
+	image
+	memory, cpus       int // MiB; number
+	ssh, runtime, free string
 }
 
-func (b booted) start() float64 { return b.sshAfterKernel.Seconds() }
-func (b booted) whole() float64 { return b.sshAfterPower.Seconds() }
-func (b booted) free() float64  { return b.availableMB }
+var bootCases = []bootCase{
+	{image: image{arch.AMD64, steps.NoRuntime}, memory: 64, cpus: 1, ssh: "boots"},
+	{image: image{arch.AMD64, steps.NoRuntime}, memory: 128, cpus: 1, ssh: "at most 2.5 s", free: "at least 76 MB"},
+	{image: image{arch.AMD64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 9 s"},
+	{image: image{arch.AMD64, steps.Podman}, memory: 512, cpus: 2, runtime: "at most 5 s"},
+	{image: image{arch.ARM64, steps.NoRuntime}, memory: 128, cpus: 2, ssh: "at most 2.5 s"},
+	{image: image{arch.ARM64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 10 s"},
+}
+
+func (c bootCase) add(b *bench, list []booted) {
+	name := fmt.Sprintf("%s, -m %d, %d vCPU: ", c.image, c.memory, c.cpus)
+	b.add(name+"kernel start to ssh", c.ssh, "s", column(list, func(x booted) float64 { return x.ssh.Seconds() })...)
+	b.add(name+"power-on to ssh", "", "s", column(list, func(x booted) float64 { return x.power.Seconds() })...)
+	if c.kind != steps.NoRuntime {
+		b.add(name+"kernel start to API", c.runtime, "s", column(list, func(x booted) float64 { return x.runtime.Seconds() })...)
+	}
+	b.add(name+"available", c.free, "MB", column(list, func(x booted) float64 { return x.availableMB })...)
+}
+
+// booted is what was seen of one boot. Available is what MemAvailable says a
+// few seconds after everything is up, in MB of 10^6 bytes.
+type booted struct {
+	ssh, runtime, power time.Duration // from the kernel's start; power: from power-on to ssh
+	availableMB         float64
+}
 
 func column(list []booted, f func(booted) float64) (values []float64) {
 	for _, b := range list {
@@ -83,11 +99,11 @@ func column(list []booted, f func(booted) float64) (values []float64) {
 	return values
 }
 
-// boot boots the image on one emulated processor and logs in.
-func (b *bench) boot(ctx context.Context, program qemu.Program, memory int) (out booted, err error) {
+// boot boots an image and logs in.
+func (b *bench) boot(ctx context.Context, program qemu.Program, c bootCase) (out booted, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := qemu.New("bench", arch.AMD64, qemu.Memory(memory), qemu.CPUs(1), qemu.With(qemu.BIOS), qemu.Boot(qemu.CDROM, b.image))
+	m, err := qemu.New("bench", c.arch, qemu.Memory(c.memory), qemu.CPUs(c.cpus), qemu.Boot(qemu.CDROM, b.path(c.image)))
 	if err != nil {
 		return out, err
 	}
@@ -106,22 +122,30 @@ func (b *bench) boot(ctx context.Context, program qemu.Program, memory int) (out
 		return out, err
 	}
 	answered := time.Now()
-	out.sshAfterPower = answered.Sub(r.State().Started)
+	out.power = answered.Sub(r.State().Started)
+	ready := answered
+	if c.kind != steps.NoRuntime {
+		stage, err := r.Reached(ctx, qemu.Runtime)
+		if err != nil {
+			return out, err
+		}
+		ready = r.State().Started.Add(stage.At)
+	}
 	own, _, err := sshclient.Identity(filepath.Join(xdg.DataHome, "floe"))
 	if err != nil {
 		return out, err
 	}
-	c, err := sshclient.Dial(ctx, sshclient.Options{Addr: r.SSHAddr(), User: "floe", Signers: []ssh.Signer{own}, HostKeys: r.Guest().HostKeys})
+	client, err := sshclient.Dial(ctx, sshclient.Options{Addr: r.SSHAddr(), User: "floe", Signers: []ssh.Signer{own}, HostKeys: r.Guest().HostKeys})
 	if err != nil {
 		return out, err
 	}
-	defer c.Close()
-	started, err := kernelStart(ctx, c)
+	defer client.Close()
+	started, err := kernelStart(ctx, client)
 	if err != nil {
 		return out, err
 	}
-	out.sshAfterKernel = answered.Sub(started)
-	result, err := c.Run(ctx, "sleep 3; grep MemAvailable /proc/meminfo")
+	out.ssh, out.runtime = answered.Sub(started), ready.Sub(started)
+	result, err := client.Run(ctx, "sleep 3; grep MemAvailable /proc/meminfo")
 	if err != nil {
 		return out, err
 	}

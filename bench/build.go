@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"floe/internal/arch"
 	"floe/internal/sshclient"
 	"floe/internal/store"
+	"floe/steps"
 )
 
 // cost is what a process and its children took.
@@ -47,7 +50,8 @@ func (b *bench) cold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.build(ctx, "-o", b.image); err != nil { // downloads what is missing
+	image := filepath.Join(b.dir, "cold.iso")
+	if _, err := b.build(ctx, "--runtime", steps.NoRuntime, "-o", image); err != nil { // downloads what is missing
 		return err
 	}
 	fresh := filepath.Join(b.dir, "store")
@@ -102,12 +106,13 @@ func processor() (d time.Duration) {
 
 // again builds the same plan, and the same with another key.
 func (b *bench) again(ctx context.Context) error {
-	if _, err := b.build(ctx, "-o", b.image); err != nil {
+	image := filepath.Join(b.dir, "again.iso")
+	if _, err := b.build(ctx, "-o", image); err != nil {
 		return err
 	}
 	var same, other []float64
 	for i := range b.runs {
-		took, err := b.build(ctx, "-o", b.image)
+		took, err := b.build(ctx, "-o", image)
 		if err != nil {
 			return err
 		}
@@ -126,12 +131,50 @@ func (b *bench) again(ctx context.Context) error {
 	return nil
 }
 
-// sizes adds up the image.
-func (b *bench) sizes(context.Context) error {
-	info, err := os.Stat(b.image)
-	if err != nil {
-		return err
+// image is one of the images that are measured.
+type image struct {
+	arch arch.Arch
+	kind string // of runtime, as --runtime takes it
+}
+
+func (i image) String() string { return string(i.arch) + " " + i.kind }
+
+// path is where the image is kept while the measurements run.
+func (b *bench) path(i image) string {
+	return filepath.Join(b.dir, string(i.arch)+"-"+strings.ReplaceAll(i.kind, ",", "-")+".iso")
+}
+
+// wanted tells whether an image was asked for.
+func (b *bench) wanted(i image) bool { return slices.Contains(b.archs, i.arch) }
+
+// images are measured, with what is promised of their sizes.
+var images = []struct {
+	image
+	promise string
+}{
+	{image{arch.AMD64, steps.NoRuntime}, "at most 10000000 bytes"},
+	{image{arch.AMD64, steps.Docker}, "at most 70000000 bytes"},
+	{image{arch.AMD64, steps.Podman}, "at most 48000000 bytes"},
+	{image{arch.AMD64, steps.Docker + "," + steps.Podman}, "at most 105000000 bytes"},
+	{image{arch.ARM64, steps.NoRuntime}, "at most 9000000 bytes"},
+	{image{arch.ARM64, steps.Docker}, "no larger than amd64's"},
+	{image{arch.ARM64, steps.Podman}, "no larger than amd64's"},
+}
+
+// sizes makes the images.
+func (b *bench) sizes(ctx context.Context) error {
+	for _, i := range images {
+		if !b.wanted(i.image) {
+			continue
+		}
+		if _, err := b.build(ctx, "--arch", string(i.arch), "--runtime", i.kind, "-o", b.path(i.image)); err != nil {
+			return err
+		}
+		info, err := os.Stat(b.path(i.image))
+		if err != nil {
+			return err
+		}
+		b.add(i.String()+": ISO", i.promise, "bytes", float64(info.Size()))
 	}
-	b.add("amd64 ISO", "at most 10000000 bytes", "bytes", float64(info.Size()))
 	return nil
 }

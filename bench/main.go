@@ -5,6 +5,7 @@
 //	go run ./bench            sizes, repeated builds, boots
 //	go run ./bench -cold      a build from an empty store as well: half an hour
 //	go run ./bench -runs 9    more runs of each boot
+//	go run ./bench -arch amd64,arm64
 //
 // Times are medians over the runs, with the least and the greatest. Processor
 // times are user and system time of the whole process with its children.
@@ -16,20 +17,22 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 )
 
 func main() {
 	cold := flag.Bool("cold", false, "measure a build from an empty store as well")
 	runs := flag.Int("runs", 5, "runs of each boot and each repeated build")
+	archs := flag.String("arch", string(arch.AMD64), "architectures, with commas between them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *cold, *runs); err != nil {
+	if err := run(ctx, *archs, *cold, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -61,13 +64,20 @@ func (f figure) String() string {
 	return text
 }
 
-func run(ctx context.Context, cold bool, runs int) error {
+func run(ctx context.Context, archs string, cold bool, runs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, runs: runs, image: filepath.Join(dir, "floe.iso")}
+	b := &bench{dir: dir, runs: runs}
+	for name := range strings.SplitSeq(archs, ",") {
+		a, err := arch.Parse(name)
+		if err != nil {
+			return err
+		}
+		b.archs = append(b.archs, a)
+	}
 	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots}
 	if cold {
 		steps = slices.Insert(steps, 1, b.cold)
@@ -87,9 +97,10 @@ func run(ctx context.Context, cold bool, runs int) error {
 
 // bench collects figures.
 type bench struct {
-	dir, image, floe string
-	runs             int
-	figures          []figure
+	dir, floe string
+	archs     []arch.Arch
+	runs      int
+	figures   []figure
 }
 
 func (b *bench) add(name, promise, unit string, values ...float64) {
