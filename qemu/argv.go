@@ -23,7 +23,7 @@ func Args(m Machine, s Setup) []string {
 	args := append([]string{}, s.Program.Argv...)
 	return append(args, join(
 		boardArgs, processorArgs, firmwareArgs, consoleArgs, monitorsArgs, networkArgs,
-		entropyArgs, panicsArgs, mediaArgs, kernelArgs, extraArgs,
+		entropyArgs, panicsArgs, mediaArgs, sharesArgs, kernelArgs, extraArgs,
 	)(m, s)...)
 }
 
@@ -222,6 +222,19 @@ func (d Medium) drive(id string) string {
 		return drive + ",snapshot=on"
 	}
 	return drive
+}
+
+// sharesArgs gives folders by 9P. The model "none" takes the host's owners and
+// modes as they are, and makes new files the person's own: QEMU is not root.
+func sharesArgs(m Machine, _ Setup) []string {
+	var args []string
+	for i, s := range m.Shares {
+		id := fmt.Sprintf("share%d", i)
+		args = append(args,
+			"-fsdev", fmt.Sprintf("local,id=%s,path=%s,security_model=none", id, escape(s.Path)),
+			"-device", fmt.Sprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", id, s.Tag))
+	}
+	return args
 }
 
 func kernelArgs(m Machine, s Setup) []string {

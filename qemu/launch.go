@@ -39,6 +39,12 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 	if err := r.spawn(cmd); err != nil {
 		return nil, fault.New(fault.Missing, "start", argv[0], err, "")
 	}
+	// Written before QEMU has answered, so that a machine whose floe is killed
+	// meanwhile is found all the same.
+	if err := r.State().write(); err != nil {
+		r.giveUp()
+		return nil, fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, "")
+	}
 	if err := r.follow(); err != nil {
 		r.giveUp()
 		return nil, err

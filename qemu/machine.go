@@ -57,6 +57,10 @@ type Machine struct {
 	// Forwards are further ports of the host that reach the guest.
 	Forwards []Forward `json:"forwards,omitempty"`
 
+	// Shares are folders of the host that the guest can mount, over 9P
+	// (virtio-9p).
+	Shares []Share `json:"shares,omitempty"`
+
 	// Isolated keeps the guest from reaching the host and the world; the
 	// forwarded ports still work.
 	Isolated bool `json:"isolated,omitempty"`
@@ -129,6 +133,14 @@ type Forward struct {
 	Guest int `json:"guest"` // in the guest
 }
 
+// Share is a folder of the host that the guest mounts by its tag, as
+// Documentation/filesystems/9p.rst has it: "mount -t 9p -o trans=virtio TAG
+// DIR". What the guest makes there belongs to the person who runs QEMU.
+type Share struct {
+	Path string `json:"path"` // New makes it absolute
+	Tag  string `json:"tag"`  // at most 31 bytes
+}
+
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // check finds what can be known to be wrong before anything starts.
@@ -151,7 +163,18 @@ func (m Machine) check() error {
 	case m.SSHPort < 0 || m.SSHPort > 65535:
 		return fmt.Errorf("ssh port %d; ports are 1 to 65535, and 0 takes a free one", m.SSHPort)
 	}
-	return errors.Join(m.checkForwards(), m.checkMedia())
+	return errors.Join(m.checkForwards(), m.checkMedia(), m.checkShares())
+}
+
+// checkShares knows that QEMU gives a mount tag 31 bytes (MAX_TAG_LEN with its
+// NUL).
+func (m Machine) checkShares() error {
+	for _, s := range m.Shares {
+		if !namePattern.MatchString(s.Tag) || len(s.Tag) > 31 {
+			return fmt.Errorf("the tag of a shared folder is 1 to 31 letters, digits, dots, dashes and underscores, not %q", s.Tag)
+		}
+	}
+	return nil
 }
 
 func (m Machine) checkForwards() error {
@@ -210,6 +233,12 @@ func (m Machine) checkFiles() error {
 				"build the image first, or name the file that should be booted")
 		}
 	}
+	for _, s := range m.Shares {
+		if !isDir(s.Path) {
+			return fault.New(fault.Missing, "share a folder with machine", m.Name, fmt.Errorf("%s is not a folder of this host", s.Path),
+				"make it, or share another")
+		}
+	}
 	return nil
 }
 
@@ -219,6 +248,9 @@ func (m *Machine) absolute() error {
 	paths := []*string{}
 	for i := range m.Media {
 		paths = append(paths, &m.Media[i].Path)
+	}
+	for i := range m.Shares {
+		paths = append(paths, &m.Shares[i].Path)
 	}
 	if k := m.Kernel; k != nil {
 		paths = append(paths, &k.Image)

@@ -126,6 +126,11 @@ func Port(host, guest int) Option {
 	return set(func(m *Machine) { m.Forwards = append(m.Forwards, Forward{host, guest}) })
 }
 
+// ShareFolder lets the guest mount a folder of the host by a tag.
+func ShareFolder(path, tag string) Option {
+	return set(func(m *Machine) { m.Shares = append(m.Shares, Share{path, tag}) })
+}
+
 // Isolated keeps the guest from reaching the host and the world.
 func Isolated() Option { return set(func(m *Machine) { m.Isolated = true }) }
 

@@ -43,7 +43,7 @@ func (s State) SSHPort() int {
 			return f.Host
 		}
 	}
-	return 0
+	return s.Machine.SSHPort // its floe was killed before QEMU told
 }
 
 // Alive says whether the machine's QEMU runs. A process that got its number
