@@ -39,7 +39,7 @@ const Label = "FLOE"
 type Spec struct {
 	Arch           arch.Arch
 	Hostname       string
-	AuthorizedKeys []string // lines of authorized_keys(5)
+	AuthorizedKeys []string // lines of authorized_keys(5); those of the type Ed25519 may sign packages
 	BootCodes      []string // words added to the kernel's command line
 	Runtimes       []string // packages that are loaded at boot: "docker", "podman", both or none
 	Output         string   // path of the image

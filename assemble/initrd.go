@@ -128,6 +128,9 @@ func personal(spec Spec, sums []byte) ([]byte, error) {
 	if len(sums) > 0 {
 		a.File("etc/floe/packages.sha256", 0o644, assets.Root, assets.Root, sums)
 	}
+	if keys := packageKeys(spec.AuthorizedKeys); len(keys) > 0 {
+		a.File("etc/floe/packages.keys", 0o644, assets.Root, assets.Root, keys)
+	}
 	data, err := a.Bytes()
 	if err != nil {
 		return nil, fault.New(fault.Build, "make the personal initrd", "", err, "")

@@ -2,7 +2,9 @@ package assemble_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,8 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
+	"floe/assemble"
 	"floe/assets"
 	"floe/internal/arch"
+	"floe/internal/sshclient"
 )
 
 // guest is a folder that looks to tce-load like a booted system: its scripts
@@ -48,6 +54,7 @@ func newGuest(t *testing.T) *guest {
 			g.must(os.Symlink(busybox, filepath.Join(g.bin, name)))
 		}
 	}
+	g.must(os.Symlink(filepath.Join(entry.Path, "sigcheck"), filepath.Join(g.bin, "sigcheck")))
 	g.must(os.WriteFile(filepath.Join(g.bin, "mount"), []byte(fakeMount), 0o755))
 	for _, e := range assets.Rootfs() {
 		if strings.HasPrefix(e.Path, "etc/floe/") && e.Data != nil || e.Path == "etc/group" || e.Path == "etc/passwd" {
@@ -207,7 +214,7 @@ func TestLoadRefuses(t *testing.T) {
 	g.add(optional, "good", "", nil)
 	g.write(optional+"/libs.tcz", "something else")
 	g.refuses("libs: REFUSED", "tce-load", "-i", "tool", "good")
-	g.refuses("not among the packages of this image", "tce-load", "-i", "stranger")
+	g.refuses("not among the packages that this image knows", "tce-load", "-i", "stranger")
 	g.refuses("not a package name", "tce-load", "-i", "../x/..")
 	g.refuses("not a package name", "tce-load", "-i", "Tool;reboot")
 	g.refuses("REFUSED", "tce-load", "-i", g.path(optional+"/libs.tcz"))
@@ -258,4 +265,58 @@ func TestLoadFromMirror(t *testing.T) {
 	}
 	server.Close()
 	g.refuses("cannot download", "tce-load", "-w", "bad")
+}
+
+// A list of sums from the mirror counts if one of those signed it who may log
+// in; it is kept, and checked again when it is used.
+func TestLoadSigned(t *testing.T) {
+	g := newGuest(t)
+	g.add("mirror", "libs", "", nil)
+	g.add("mirror", "tool", "depends libs\n", nil)
+	g.must(os.MkdirAll(g.path(optional), 0o755))
+	for _, name := range []string{"libs", "tool"} { // where the fake mount looks
+		g.must(os.Rename(g.path("mirror/"+name+".tcz.d"), g.path(optional+"/"+name+".tcz.d")))
+	}
+	sums := g.read("etc/floe/packages.sha256")
+	g.write("etc/floe/packages.sha256", "")
+	g.write("mirror/packages.sha256", sums)
+	server := httptest.NewServer(http.FileServer(http.Dir(g.path("mirror"))))
+	defer server.Close()
+	g.write("cmdline", "tce.mirror="+server.URL)
+	sign := func(data string, keys ...ssh.Signer) {
+		signatures, err := assemble.SignSums([]byte(data), keys...)
+		g.must(err)
+		g.write("mirror/packages.sha256.sig", string(signatures))
+	}
+	mine, line, err := sshclient.Identity(t.TempDir())
+	g.must(err)
+	other, _, err := sshclient.Identity(t.TempDir())
+	g.must(err)
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	g.must(err)
+	key := public.(ssh.CryptoPublicKey).CryptoPublicKey().(ed25519.PublicKey)
+	g.write("etc/floe/packages.keys", base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"+base64.StdEncoding.EncodeToString(key)+"\n")
+
+	g.refuses("cannot download", "tce-load", "-w", "tool") // no signature
+	sign(sums, other)
+	g.refuses("REFUSED", "tce-load", "-w", "tool")
+	sign(sums+" ", mine)
+	g.refuses("REFUSED", "tce-load", "-w", "tool")
+	sign(sums, other, mine)
+	g.succeeds("tce-load", "-wi", "tool")
+	if got := g.succeeds("tce-status"); got != "libs\ntool\n" {
+		t.Errorf("loaded: %q", got)
+	}
+	// The next boot: nothing is downloaded, and a changed list is not believed.
+	again := func() {
+		for _, name := range []string{"run/tce/signed.sha256", "usr/local/tce.installed", "run/tcz"} {
+			g.must(os.RemoveAll(g.path(name)))
+		}
+	}
+	server.Close()
+	again()
+	g.succeeds("tce-load", "-i", "tool")
+	again()
+	g.write("run/tce/dir/packages.sha256", sums+"\n")
+	g.refuses("not among the packages", "tce-load", "-i", "tool")
 }

@@ -59,6 +59,7 @@ const (
 	DropbearName  = "dropbear"
 	SudoName      = "sudo"
 	LinkwatchName = "linkwatch"
+	SigcheckName  = "sigcheck"
 )
 
 // Folders below Work.

@@ -30,7 +30,7 @@ func Image(out string) ([]ImageEntry, error) {
 		name string
 		mode uint32
 	}{
-		{BusyboxName, 0o755}, {DropbearName, 0o755}, {LinkwatchName, 0o755}, {SudoName, 0o4755},
+		{BusyboxName, 0o755}, {DropbearName, 0o755}, {LinkwatchName, 0o755}, {SigcheckName, 0o755}, {SudoName, 0o4755},
 	} {
 		data, err := os.ReadFile(filepath.Join(out, f.name))
 		if err != nil {

@@ -139,11 +139,19 @@ func (b *builder) dropbear(ctx context.Context, jobs int) error {
 	return b.keep(binary, DropbearName, 0o755)
 }
 
-// own builds Floe's own programs, each from one file.
+// own builds Floe's own programs, each from one file, and one of them with
+// dropbear's arithmetic.
 func (b *builder) own(ctx context.Context) error {
-	for _, name := range []string{SudoName, LinkwatchName} {
-		args := append([]string{b.cc(), "-Wall", "-Wextra", "-Werror", "-s", "-idirafter", "../" + headersDir}, hardened...)
+	const bear = "../" + dropbearDir
+	for _, name := range []string{SudoName, LinkwatchName, SigcheckName} {
+		args := append([]string{b.cc(), "-Wall", "-Wextra", "-s", "-idirafter", "../" + headersDir}, hardened...)
 		args = append(append(args, hardenedLink...), "-o", name, name+".c")
+		if name == SigcheckName {
+			args = append(args, "-DDROPBEAR_SERVER=1", "-DLOCALOPTIONS_H_EXISTS", "-I"+bear, "-I"+bear+"/src",
+				"-I"+bear+"/libtomcrypt/src/headers", bear+"/libtomcrypt/libtomcrypt.a")
+		} else {
+			args = append(args, "-Werror")
+		}
 		if err := b.run(ctx, name, sandbox.Command{Args: args, Sub: ownDir}); err != nil {
 			return err
 		}

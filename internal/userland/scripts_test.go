@@ -100,7 +100,7 @@ exec udhcpc -f >/dev/null 2>&1
 // an applet in the list.
 func TestScriptsUseWhatIsThere(t *testing.T) {
 	known := applets(t)
-	for _, name := range append(slices.Clone(dropbearPrograms), SudoName, LinkwatchName, "in") {
+	for _, name := range append(slices.Clone(dropbearPrograms), SudoName, LinkwatchName, SigcheckName, "in") {
 		known[name] = true
 	}
 	// Floe's own scripts, and functions that are sourced from bootcodes.sh.

@@ -1,0 +1,181 @@
+package assemble_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limited are the limits of a container, and what it reads of them from inside.
+const (
+	limits  = "--memory 32m --cpus 0.5 --pids-limit 20"
+	readAll = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max /sys/fs/cgroup/pids.max; " +
+		"awk '/^Seccomp:/ {print $2}' /proc/self/status; cat /proc/self/attr/current; cat /proc/net/if_inet6 | head -n 1 | cut -c1-32"
+	loopback6 = "00000000000000000000000000000001"
+)
+
+// TestDocker boots one machine with docker and does with it what people do. The
+// parts build on each other.
+func TestDocker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	b := newBox(t, "docker", "docker=--insecure-registry="+host+"/32")
+	steps := []struct {
+		name string
+		do   func(*box)
+	}{
+		{"client over ssh", dockerClient},
+		{"info without warnings", dockerInfo},
+		{"pull and run with limits", dockerLimits},
+		{"network", dockerNetwork},
+		{"build", dockerBuild},
+		{"killed", dockerKilled},
+		{"compose from the mirror", dockerCompose},
+		{"power cut", dockerPowerCut},
+		{"reboot", dockerReboot},
+	}
+	for _, s := range steps {
+		if !t.Run(s.name, func(t *testing.T) { b.t = t; s.do(b) }) {
+			break
+		}
+		b.t = t
+	}
+}
+
+func dockerClient(b *box) {
+	if got := b.client("docker", "-H", "ssh://box", "version", "--format", "{{.Client.Version}} {{.Server.Version}}"); len(strings.Fields(got)) != 2 {
+		b.t.Errorf("docker -H ssh://: %q", got)
+	}
+	// The same by a socket that ssh -L makes here.
+	socket := filepath.Join(b.tools, "docker.sock")
+	forward := exec.CommandContext(b.t.Context(), filepath.Join(b.tools, "ssh"), "-N", "-L", socket+":/run/docker.sock", "box")
+	if err := forward.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	defer forward.Wait()
+	defer forward.Process.Kill()
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(socket); err == nil {
+			break
+		}
+	}
+	if got := b.client("docker", "-H", "unix://"+socket, "version", "--format", "{{.Server.Os}}"); got != "linux" {
+		b.t.Errorf("through ssh -L: %q", got)
+	}
+	b.expect("sockets that listen besides ssh's", "22", "netstat -ltn | awk '/LISTEN/ {sub(/.*:/, \"\", $4); print $4}' | sort -u")
+}
+
+func dockerInfo(b *box) {
+	got := b.run("docker info 2>&1")
+	for _, bad := range []string{"WARNING", "containerized"} {
+		if strings.Contains(got, bad) {
+			b.t.Errorf("%s in\n%s", bad, got)
+		}
+	}
+	for _, want := range []string{"Cgroup Version: 2", "Cgroup Driver: cgroupfs", "Storage Driver: overlay2", "apparmor", "Profile: builtin", "Live Restore Enabled: true"} {
+		if !strings.Contains(got, want) {
+			b.t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func dockerLimits(b *box) {
+	b.push("tiny")
+	image := host + ":" + b.registry + "/tiny"
+	b.run("docker pull -q " + image + " && docker tag " + image + " tiny")
+	b.expect("from inside", "33554432\n50000 100000\n20\n2\ndocker-default (enforce)\n"+loopback6, "docker run --rm "+limits+` tiny sh -c "`+readAll+`"`)
+}
+
+func dockerNetwork(b *box) {
+	b.run("docker run -d --name web -p 8080:80 tiny nc -lk -p 80 -e echo hello from a container")
+	answers(b.t, b.published(), "hello from a container")
+	b.run("docker network create inner && docker run -d --network inner --name peer tiny nc -lk -p 80 -e echo it is me")
+	b.expect("by name", "it is me", "docker run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
+	b.run("docker rm -f web peer && docker network rm inner")
+}
+
+func dockerBuild(b *box) {
+	const file = "FROM tiny\nRUN echo built >/made && test -s /made\nCMD cat /made\n"
+	b.feed(strings.NewReader(file), "docker build -q -t made -")
+	b.expect("what was built", "built", "docker run --rm made")
+}
+
+func dockerKilled(b *box) {
+	b.run("docker run -d --name lasts tiny sleep 100000")
+	before := b.run("pidof dockerd")
+	b.run("sudo kill -9 " + before)
+	b.run(`for i in $(seq 600); do now=$(pidof dockerd) && [ "$now" != ` + before + ` ] && docker ps -q >/dev/null 2>&1 && exit; usleep 200000; done; exit 1`)
+	b.expect("a container through the death of dockerd", "lasts", "docker ps --format '{{.Names}}'")
+	b.run("docker rm -f lasts")
+}
+
+func dockerCompose(b *box) {
+	b.serve("compose")
+	// A package that was changed on the way is refused, and ssh goes on.
+	good, err := os.ReadFile(filepath.Join(b.mirror, "compose.tcz"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	bad := bytes.Clone(good)
+	bad[len(bad)/2] ^= 1
+	file := filepath.Join(b.mirror, "compose.tcz")
+	if err := os.WriteFile(file, bad, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.expect("a changed package", "1", "tce-load -wi compose 2>&1 | grep -c REFUSED")
+	if err := os.WriteFile(file, good, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.run("tce-load -wi compose")
+	const project = "services:\n  one:\n    image: tiny\n    command: nc -lk -p 80 -e echo one\n  two:\n    image: tiny\n    command: sleep 100000\n"
+	b.feed(strings.NewReader(project), "mkdir -p p && cat >p/compose.yaml && cd p && docker compose up -d --quiet-pull")
+	b.expect("services of a project", "2", "cd p && docker compose ps -q | wc -l")
+	b.expect("one service by its name from the other", "one", "cd p && docker compose exec -T two sh -c 'nc one 80 </dev/null'")
+	b.run("cd p && docker compose down -t 1")
+}
+
+func dockerPowerCut(b *box) {
+	b.run("docker volume create kept && docker run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
+	b.run("docker run -d --restart always --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; done'")
+	key := b.r.Guest().HostKeys
+	b.r.Kill()
+	b.boot()
+	b.expect("what was committed", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
+	b.expect("the container that starts again", "writes", "docker ps --format '{{.Names}}'")
+	if again := b.r.Guest().HostKeys; len(key) != 1 || len(again) != 1 || key[0] != again[0] {
+		b.t.Errorf("host keys %q, and after a power cut %q", key, again)
+	}
+	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
+	b.expect("the package that was loaded to stay", "compose", "tce-status | grep compose")
+	b.run("docker rm -f writes")
+}
+
+func dockerReboot(b *box) {
+	b.run("echo mine >~/note; sudo touch /etc/docker/mark; sync")
+	id := b.run("cat /etc/machine-id")
+	stopCleanly(b.t, b.r)
+	b.boot()
+	b.expect("home, settings and machine id", "mine\n"+id, "cat ~/note /etc/machine-id; sudo ls /etc/docker | grep -q mark")
+	b.expect("a volume", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
+	stopCleanly(b.t, b.r)
+	checkDisk(b)
+}
+
+// checkDisk has e2fsck look at the data disk, which must be clean.
+func checkDisk(b *box) {
+	b.t.Helper()
+	root, err := shared().builder.Tools(b.t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	dir := filepath.Dir(b.disk)
+	output(b.t, root, dir, "qemu-img", "convert", "-O", "raw", filepath.Base(b.disk), "data.raw")
+	if got := output(b.t, root, dir, "e2fsck", "-f", "-n", "data.raw?offset=1048576"); strings.Contains(got, "fix") {
+		b.t.Errorf("e2fsck: %s", got)
+	}
+}

@@ -1,0 +1,94 @@
+package assemble_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPodman boots one machine with podman and does with it what people do, as
+// root and as the user. The parts build on each other.
+func TestPodman(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	b := newBox(t, "podman")
+	for _, s := range []struct {
+		name string
+		do   func(*box)
+	}{
+		{"client over ssh", podmanClient},
+		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
+		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
+		{"build", podmanBuild},
+		{"power cut", podmanPowerCut},
+	} {
+		if !t.Run(s.name, func(t *testing.T) { b.t = t; s.do(b) }) {
+			break
+		}
+		b.t = t
+	}
+}
+
+// userPodman asks the service of the user, which has the user's cgroups.
+const userPodman = "podman --url unix:///run/user/1000/podman/podman.sock"
+
+func podmanClient(b *box) {
+	b.run("for i in $(seq 300); do [ -S /run/user/1000/podman/podman.sock ] && exit; usleep 200000; done; exit 1")
+	b.client("podman", "--version") // makes the folder with the key
+	for _, socket := range []string{"/run/podman/podman.sock", "/run/user/1000/podman/podman.sock"} {
+		url := "ssh://floe@" + b.r.SSHAddr() + socket
+		got := b.client("podman", "--url", url, "--identity", filepath.Join(b.tools, "id"), "info", "--format", "{{.Host.Security.Rootless}} {{.Host.CgroupsVersion}}")
+		if want := map[bool]string{true: "true v2", false: "false v2"}[strings.Contains(socket, "user")]; !strings.HasSuffix(got, want) {
+			b.t.Errorf("%s: %q, not %q", socket, got, want)
+		}
+	}
+}
+
+// podmanWorks pulls, runs with limits, publishes a port and finds containers
+// by name.
+func podmanWorks(b *box, podman, published string) {
+	b.push("tiny")
+	b.run(podman + " pull -q --tls-verify=false " + host + ":" + b.registry + "/tiny")
+	b.run(podman + " tag " + host + ":" + b.registry + "/tiny tiny")
+	got := b.run(podman + " run --rm " + limits + ` tiny sh -c "` + readAll + `"`)
+	if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, loopback6) {
+		b.t.Errorf("from inside: got %q, want it to begin with %q", got, want)
+	}
+	if podman == "sudo podman" && !strings.Contains(got, "containers-default") {
+		b.t.Errorf("no AppArmor profile is in force: %q", got)
+	}
+	b.run(podman + " run -d --name web -p " + published + ":80 tiny nc -lk -p 80 -e echo hello from a container")
+	if published == "8080" {
+		answers(b.t, b.published(), "hello from a container")
+	} else {
+		b.expect("a published port", "hello from a container", "nc 127.0.0.1 "+published+" </dev/null")
+	}
+	b.run(podman + " network create inner && " + podman + " run -d --network inner --name peer tiny nc -lk -p 80 -e echo it is me")
+	b.expect("by name", "it is me", podman+" run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
+	b.run(podman + " rm -f -t 1 web peer && " + podman + " network rm inner")
+}
+
+func podmanBuild(b *box) {
+	const file = "FROM tiny\nRUN echo built >/made && test -s /made\nCMD cat /made\n"
+	for _, podman := range []string{"sudo podman", "podman"} {
+		b.feed(bytes.NewBufferString(file), podman+" build -q -t made -")
+		b.expect("what was built", "built", podman+" run --rm made")
+	}
+}
+
+func podmanPowerCut(b *box) {
+	for _, podman := range []string{"sudo podman", userPodman} {
+		b.run(podman + " volume create kept && " + podman + " run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
+	}
+	b.r.Kill()
+	b.boot()
+	b.run("for i in $(seq 300); do [ -S /run/user/1000/podman/podman.sock ] && exit; usleep 200000; done; exit 1")
+	for _, podman := range []string{"sudo podman", userPodman} {
+		b.expect("what was committed", "committed", podman+" run --rm -v kept:/v tiny cat /v/file")
+	}
+	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
+	stopCleanly(b.t, b.r)
+	checkDisk(b)
+}

@@ -1,0 +1,304 @@
+package assemble_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"floe/assemble"
+	"floe/internal/arch"
+	"floe/internal/qcow2"
+	"floe/internal/sshclient"
+	"floe/qemu"
+)
+
+// host is where a guest's network of QEMU reaches this machine's loopback.
+const host = "10.0.2.2"
+
+// box is a machine with a container runtime and a data disk, and what it finds
+// around it: a registry and a mirror of packages.
+type box struct {
+	top      *testing.T // of the whole test: what is started lives as long
+	t        *testing.T // of the part that runs
+	image    *assemble.Image
+	options  []qemu.Option
+	disk     string
+	registry string // its port on this machine, and on host
+	mirror   string // folder that is served as tce.mirror
+	r        *qemu.Running
+	c        *sshclient.Client
+	tools    string // folder with the real clients
+}
+
+// newBox makes an image with a runtime and boots it.
+func newBox(t *testing.T, runtime string, codes ...string) *box {
+	t.Helper()
+	f := shared()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	b := &box{top: t, t: t, mirror: t.TempDir()}
+	hub := httptest.NewServer(registry.New())
+	t.Cleanup(hub.Close)
+	b.registry = port(t, hub.URL)
+	packages := httptest.NewServer(http.FileServer(http.Dir(b.mirror)))
+	t.Cleanup(packages.Close)
+	spec := f.spec(filepath.Join(t.TempDir(), runtime+".iso"))
+	spec.Runtimes = []string{runtime}
+	spec.BootCodes = append(codes, "tce.mirror=http://"+net.JoinHostPort(host, port(t, packages.URL)))
+	var err error
+	if b.image, err = f.builder.Image(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	b.disk = dataDisk(t, 2<<30)
+	b.options = []qemu.Option{
+		qemu.Boot(qemu.CDROM, b.image.Path), qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080),
+		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
+	}
+	b.boot()
+	return b
+}
+
+func port(t *testing.T, url string) string {
+	t.Helper()
+	_, p, err := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// dataDisk makes a disk with an empty partition named floe-data.
+func dataDisk(t *testing.T, size int64) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data.qcow2")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	extents, err := qcow2.DataDisk(size)
+	if err == nil {
+		err = qcow2.Write(f, size, extents...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// boot starts the machine, waits for its runtime and logs in after that, as
+// somebody who is in the runtime's group.
+func (b *box) boot() {
+	b.t.Helper()
+	b.r = boot(b.top, b.image.Path, b.options...)
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	if _, err := b.r.Reached(ctx, qemu.Runtime); err != nil {
+		b.t.Fatalf("the runtime is not ready: %v", err)
+	}
+	var err error
+	if b.c, err = login(b.t, b.r, shared().key); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run runs a command that may take a while and must succeed.
+func (b *box) run(command string) string {
+	b.t.Helper()
+	return b.feed(nil, command)
+}
+
+// feed is run with something on standard input.
+func (b *box) feed(in io.Reader, command string) string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code, err := b.c.Stream(ctx, command, sshclient.Streams{In: in, Out: &out, Err: &errs})
+	if err != nil || code != 0 {
+		b.t.Fatalf("%s: status %d, %v\n%s%s", command, code, err, out.String(), errs.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// expect wants commands to print something.
+func (b *box) expect(what, want, command string) {
+	b.t.Helper()
+	if got := b.run(command); got != want {
+		b.t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+// containerRoot is the root of a container: a tar archive.
+func containerRoot(t *testing.T) []byte {
+	t.Helper()
+	var root bytes.Buffer
+	if err := shared().builder.ContainerRoot(t.Context(), arch.AMD64, &root); err != nil {
+		t.Fatal(err)
+	}
+	return root.Bytes()
+}
+
+// push puts an image of the container's root into the registry.
+func (b *box) push(repository string) {
+	b.t.Helper()
+	root := containerRoot(b.t)
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(root)), nil })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.Architecture, config.OS = "amd64", "linux"
+	config.Config = v1.Config{Env: []string{"PATH=/bin"}, Cmd: []string{"/bin/sh"}}
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		b.t.Fatal(err)
+	}
+	ref, err := name.ParseReference("127.0.0.1:" + b.registry + "/" + repository)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := remote.Write(ref, image); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// serve puts packages, and all that they depend on, on the mirror, signed.
+func (b *box) serve(names ...string) {
+	b.t.Helper()
+	f := shared()
+	list, err := f.builder.Packages(b.t.Context(), arch.AMD64, names...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, p := range list {
+		for _, ext := range []string{"", ".dep"} {
+			data, err := os.ReadFile(p.Path() + ext)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(b.mirror, filepath.Base(p.Path())+ext), data, 0o600)
+			}
+			if err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	sums := assemble.PackageSums(list)
+	signature, err := assemble.SignSums(sums, f.key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{assemble.SumsFile: sums, assemble.SignatureFile: signature} {
+		if err := os.WriteFile(filepath.Join(b.mirror, name), data, 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// published is the address on this host of the guest's port 8080.
+func (b *box) published() string {
+	for _, p := range b.r.State().Ports {
+		if p.Guest == 8080 {
+			return fmt.Sprintf("127.0.0.1:%d", p.Host)
+		}
+	}
+	b.t.Fatal("port 8080 is not forwarded")
+	return ""
+}
+
+// answers wants a text from a TCP port, which may need a moment to open.
+func answers(t *testing.T, address, want string) {
+	t.Helper()
+	var got []byte
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(200 * time.Millisecond) {
+		conn, err := net.DialTimeout("tcp", address, 10*time.Second)
+		if err != nil {
+			continue
+		}
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		got, _ = io.ReadAll(conn)
+		conn.Close()
+		if strings.Contains(string(got), want) {
+			return
+		}
+	}
+	t.Errorf("%s answers %q, not %q", address, got, want)
+}
+
+// client runs one of the archive's own clients on this host. The ssh that it
+// starts is the archive's too, and knows the machine by the name box.
+func (b *box) client(args ...string) string {
+	b.t.Helper()
+	root, err := shared().builder.Tools(b.t.Context(), "checks-clients", "docker-cli", "openssh-client", "podman", "dash")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.setUpSSH(root.Direct("/usr/bin/ssh"))
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	argv := root.Direct("/usr/bin/"+args[0], args[1:]...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=" + b.tools + ":/usr/bin:/bin", "HOME=" + b.tools, "TMPDIR=" + b.tools}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// setUpSSH makes an ssh that logs in to the machine: its key, its port, its
+// host key unseen.
+func (b *box) setUpSSH(argv []string) {
+	b.t.Helper()
+	if b.tools == "" {
+		b.tools = b.top.TempDir()
+	}
+	key, err := os.ReadFile(filepath.Join(folder, "key", "id_ed25519"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if block, _ := pem.Decode(key); block == nil {
+		b.t.Fatal("the key is no PEM")
+	}
+	_, sshPort, err := net.SplitHostPort(b.r.SSHAddr())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	config := filepath.Join(b.tools, "config")
+	for name, text := range map[string]string{
+		"id": string(key),
+		"config": "Host box\n HostName 127.0.0.1\n Port " + sshPort + "\n User floe\n IdentityFile " + filepath.Join(b.tools, "id") +
+			"\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n",
+		"ssh": "#!/bin/sh\nexec '" + strings.Join(argv, "' '") + "' -F '" + config + "' \"$@\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(b.tools, name), []byte(text), 0o700); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
