@@ -30,7 +30,7 @@ func ask(t *testing.T, house *testHouse, try bool, lines ...string) (*Built, str
 }
 
 // theWay is an answer for every question from the beginning to the build.
-var theWay = []string{"1", "2", "1", "box", "quiet", "1G", "box.iso", "build"}
+var theWay = []string{"1", "1", "2", "1", "box", "quiet", "1G", "box.iso", "build"}
 
 func TestAskWholeWay(t *testing.T) {
 	house := &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()}
@@ -38,7 +38,7 @@ func TestAskWholeWay(t *testing.T) {
 	if err != nil || built == nil || built.Path != testBuilt().Path {
 		t.Fatalf("%v %v\n%s", built, err, out)
 	}
-	for _, text := range []string{"41 GiB free", "How to begin", "Question 1 of 6", "Question 6 of 6", "console=tty0 quiet",
+	for _, text := range []string{"41 GiB free", "How to begin", "Question 1 of 7", "Question 6 of 7", "console=tty0 quiet",
 		fmt.Sprintf("%d MiB stay", (&steps.Plan{Runtime: steps.Docker}).LeftOf(1024)), "Review", "Host name: box", "start  Build the kernel"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not said in\n%s", text, out)
@@ -63,12 +63,12 @@ func TestAskEndOfInput(t *testing.T) {
 		}
 	}
 	// The flag that answers the question is named.
-	_, _, err := ask(t, &testHouse{}, false, "1", "", "1")
+	_, _, err := ask(t, &testHouse{}, false, "1", "", "", "1")
 	if !strings.Contains(fault.Hint(err), "--hostname") {
 		t.Errorf("%v: %s", err, fault.Hint(err))
 	}
 	// In the forms of the question about keys as well.
-	for _, lines := range [][]string{{"1", ""}, {"1", "", "2"}, {"1", "", "2", "1"}, {"1", "", "3"}, {"1", "", "4"}, {"1", "", "3", "-----BEGIN OPENSSH PRIVATE KEY-----", "c2VjcmV0"}} {
+	for _, lines := range [][]string{{"1", "", ""}, {"1", "", "", "2"}, {"1", "", "", "2", "1"}, {"1", "", "", "3"}, {"1", "", "", "4"}, {"1", "", "", "3", "-----BEGIN OPENSSH PRIVATE KEY-----", "c2VjcmV0"}} {
 		if _, _, err := ask(t, &testHouse{}, false, lines...); fault.Code(err) != int(fault.Usage) {
 			t.Errorf("%q: %v", lines, err)
 		}
@@ -82,7 +82,7 @@ func TestAskEndOfInput(t *testing.T) {
 
 func TestAskBackHelpQuit(t *testing.T) {
 	house := &testHouse{}
-	_, out, err := ask(t, house, false, "back", "?", "9", "1", "", "?", "1", "x", "back", "?", "box", "back", "=back", "-", "quit")
+	_, out, err := ask(t, house, false, "back", "?", "9", "1", "", "", "?", "1", "x", "back", "?", "box", "back", "=back", "-", "quit")
 	if fault.Code(err) != int(fault.Cancelled) || house.remembered != 1 {
 		t.Errorf("%v, remembered %d times\n%s", err, house.remembered, out)
 	}
@@ -106,7 +106,7 @@ func TestAskReachesEveryStep(t *testing.T) {
 		t.Errorf("%d of %d steps are in the review", len(rows), len(steps.All()))
 	}
 	for i, step := range rows {
-		_, out, _ := ask(t, &testHouse{}, false, "", "", "", "", "", "", "", string(rune('0'+(i+1)/10))+string(rune('0'+(i+1)%10)), "", "quit")
+		_, out, _ := ask(t, &testHouse{}, false, "", "", "", "", "", "", "", "", string(rune('0'+(i+1)/10))+string(rune('0'+(i+1)%10)), "", "quit")
 		if !strings.Contains(out, "\n"+step.Title+"\n") || strings.Count(out, "\nReview\n") != 2 {
 			t.Errorf("%s cannot be changed from the review:\n%s", step.Key, out)
 		}
@@ -115,17 +115,17 @@ func TestAskReachesEveryStep(t *testing.T) {
 
 func TestAskKeys(t *testing.T) {
 	house := &testHouse{keys: manyKeys(2), imported: manyKeys(3)}
-	_, out, err := ask(t, house, false, "1", "", "9", "x", "1,7", "4", "2", "ada", "2,4", "quit")
+	_, out, err := ask(t, house, false, "1", "", "", "9", "x", "1,7", "4", "2", "ada", "2,4", "quit")
 	if fault.Code(err) != int(fault.Cancelled) {
 		t.Error(err)
 	}
-	for _, text := range []string{"is no number", "keys go together with keys only", "3 keys of ada at GitLab", "Question 3 of 6"} {
+	for _, text := range []string{"is no number", "keys go together with keys only", "3 keys of ada at GitLab", "Question 4 of 7"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not said in\n%s", text, out)
 		}
 	}
-	_, out, _ = ask(t, house, false, "1", "", "5", "-----BEGIN OPENSSH PRIVATE KEY-----", "1", "build", "-----END OPENSSH PRIVATE KEY-----", "quit")
-	if !strings.Contains(out, "Private key refused") || strings.Contains(out, "Question 3") {
+	_, out, _ = ask(t, house, false, "1", "", "", "5", "-----BEGIN OPENSSH PRIVATE KEY-----", "1", "build", "-----END OPENSSH PRIVATE KEY-----", "quit")
+	if !strings.Contains(out, "Private key refused") || strings.Contains(out, "Question 4") {
 		t.Errorf("a private key: %s", out)
 	}
 }
@@ -146,11 +146,11 @@ func TestAskSaveAndFailure(t *testing.T) {
 
 func TestAskTriesOut(t *testing.T) {
 	house := &testHouse{built: testBuilt()}
-	built, out, err := ask(t, house, true, "", "", "", "", "", "", "", "try", "try", "quit")
+	built, out, err := ask(t, house, true, "", "", "", "", "", "", "", "", "try", "try", "quit")
 	if err != nil || built == nil || house.tried != 2 {
 		t.Errorf("%v, tried %d times\n%s", err, house.tried, out)
 	}
-	built, _, err = ask(t, house, true, "", "", "", "", "", "", "", "build")
+	built, _, err = ask(t, house, true, "", "", "", "", "", "", "", "", "build")
 	if err != nil || built == nil {
 		t.Errorf("the input ends after the build: %v", err)
 	}

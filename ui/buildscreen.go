@@ -42,7 +42,6 @@ type buildScreen struct {
 	try      bool          // boot it once it is built
 	stopping string        // what stopping means
 	err      error
-	tryErr   error
 	built    Built
 	actions  []option
 	cursor
@@ -244,9 +243,6 @@ func (f frame) errorLines(err error) []string {
 // result says what was built and what to type.
 func (b *buildScreen) result(f frame) []string {
 	var lines []string
-	if b.tryErr != nil {
-		lines = append(f.errorLines(b.tryErr), "")
-	}
 	keys := 6
 	for _, p := range b.built.Parts {
 		keys = max(keys, ansi.StringWidth(clean(p.Key)))

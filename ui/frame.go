@@ -210,7 +210,12 @@ func (m *wizard) helpKeys() (local, general []key.Binding) {
 		help.SetHelp("f1", "help")
 	}
 	general = append(general, help)
-	if m.flow != nil && !m.screen.typing() {
+	switch {
+	case m.machine != nil && m.screen == screen(m.machine):
+		if m.machine.alive() {
+			general = append(general, as(k.Command, "QEMU's command line"))
+		}
+	case m.flow != nil && !m.screen.typing():
 		general = append(general, k.Command)
 	}
 	return m.screen.keys(k), append(general, k.Leave)

@@ -50,6 +50,9 @@ type House interface {
 	// Build builds the image.
 	Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (Built, error)
 
+	// Start starts a machine that boots an image, for the live view.
+	Start(ctx context.Context, plan *steps.Plan, image string, sink report.Sink) (Machine, error)
+
 	// Try boots an image and hands the terminal to its console until the
 	// person leaves it.
 	Try(ctx context.Context, plan *steps.Plan, image string) error

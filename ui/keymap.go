@@ -14,6 +14,7 @@ type keyMap struct {
 	Toggle, Next, Back, Tab               key.Binding
 	Filter, Help, Command, Log, Save      key.Binding
 	Edit, Leave, Suspend                  key.Binding
+	Console, Shell, Restart, Off          key.Binding // of a machine
 }
 
 func newKeyMap(g Glyphs) keyMap {
@@ -39,6 +40,10 @@ func newKeyMap(g Glyphs) keyMap {
 		Edit:     bind("e", "edit", "e"),
 		Leave:    bind("ctrl+c", "leave", "ctrl+c"),
 		Suspend:  bind("ctrl+z", "suspend", "ctrl+z"),
+		Console:  bind("c", "console", "c", "ctrl+]"),
+		Shell:    bind("s", "log in over ssh", "s"),
+		Restart:  bind("r", "restart", "r"),
+		Off:      bind("o", "power off", "o"),
 	}
 }
 

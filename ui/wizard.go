@@ -29,11 +29,8 @@ type WizardOptions struct {
 // if none was. A wizard that was left before its end is fault.Cancelled.
 func Wizard(ctx context.Context, house House, o WizardOptions) (*Built, error) {
 	m := newWizard(ctx, house, NewStyles(o.Terminal), o.Terminal.Width, o.Terminal.Height)
-	program := tea.NewProgram(m, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env),
-		tea.WithColorProfile(o.Terminal.Profile), tea.WithoutSignalHandler(), tea.WithFPS(30))
-	m.send = program.Send
-	defer context.AfterFunc(ctx, func() { program.Send(stopMsg{}) })()
-	_, err := program.Run()
+	err := m.run(o)
+	m.closeMachine()
 	m.awaitBuild()
 	if err != nil {
 		return m.built, err
@@ -70,6 +67,9 @@ type wizard struct {
 	message sayIntent
 	built   *Built
 	leaving bool
+
+	machine   *machineScreen // that tries an image out; nil: none
+	stopStart func()         // gives up starting it
 }
 
 func newWizard(ctx context.Context, house House, styles Styles, width, height int) *wizard {
@@ -80,12 +80,20 @@ func newWizard(ctx context.Context, house House, styles Styles, width, height in
 }
 
 // Init starts the checks.
-func (m *wizard) Init() tea.Cmd { return tea.Batch(m.welcome.init(), m.beat()) }
+func (m *wizard) Init() tea.Cmd {
+	if m.alone() {
+		return tea.Batch(m.machine.look(m.ctx), m.beat())
+	}
+	return tea.Batch(m.welcome.init(), m.beat())
+}
 
 // Update takes a message.
 func (m *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	cmd := m.handle(msg)
-	return m, tea.Batch(cmd, m.beat())
+	cmd, ok := m.machineEvent(msg)
+	if !ok {
+		cmd = m.handle(msg)
+	}
+	return m, tea.Batch(cmd, m.lookAt(msg), m.beat())
 }
 
 // beat keeps time going while something moves.
@@ -129,9 +137,6 @@ func (m *wizard) handle(msg tea.Msg) tea.Cmd {
 		return cmd
 	case savedMsg:
 		return m.saved(msg)
-	case triedMsg:
-		m.tried(msg)
-		return nil
 	}
 	return m.forward(msg)
 }
@@ -178,6 +183,9 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 		switch {
 		case is(msg, k.Help):
 			m.over = m.help()
+			return nil
+		case is(msg, k.Command) && m.machine != nil:
+			m.over = newReader("QEMU's command line", m.machine.commandLines)
 			return nil
 		case is(msg, k.Command) && m.flow != nil:
 			m.over = newReader("The same from the command line", m.commandLines)
@@ -272,6 +280,8 @@ func (m *wizard) act(want intent) tea.Cmd {
 		m.stopBuild()
 		m.stopWrite()
 		return m.leave()
+	default:
+		return m.actOnMachine(want)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"io"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -11,14 +10,11 @@ import (
 	"floe/internal/report"
 )
 
-// The messages of building and trying out.
-type (
-	builtMsg struct {
-		built Built
-		err   error
-	}
-	triedMsg struct{ err error }
-)
+// builtMsg is how a build ended.
+type builtMsg struct {
+	built Built
+	err   error
+}
 
 // buildPatience is how long a cancelled build may take to end.
 const buildPatience = 10 * time.Second
@@ -96,21 +92,6 @@ func (m *wizard) event(msg tea.Msg) tea.Cmd {
 		}
 	}
 	return nil
-}
-
-// tryOut lends the terminal to a machine that boots the image.
-func (m *wizard) tryOut() tea.Cmd {
-	plan, image := m.flow.Plan(), m.build.built.Path
-	return tea.Exec(lent(func() error { return m.house.Try(m.ctx, plan, image) }), func(err error) tea.Msg { return triedMsg{err} })
-}
-
-func (m *wizard) tried(msg triedMsg) {
-	m.build.tryErr = msg.err
-	if msg.err == nil {
-		m.message = sayIntent{OK, "The machine is off; the terminal is back."}
-	} else {
-		m.message = sayIntent{Fail, "Trying it out did not work: " + strings.TrimSpace(reason(msg.err))}
-	}
 }
 
 // lent is a function that has the terminal to itself while it runs. It finds

@@ -39,7 +39,7 @@ func TestWizardInItsLoop(t *testing.T) {
 	house := &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()}
 	m, tm := loop(t, house)
 	waitFor(t, tm, "emulated")
-	for _, text := range []string{"will run the containers", "may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
+	for _, text := range []string{"Which processor", "will run the containers", "may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
 		tm.Send(named["enter"])
 		waitFor(t, tm, text)
 	}
@@ -59,7 +59,7 @@ func TestWizardStopsInItsLoop(t *testing.T) {
 	m, tm := loop(t, house)
 	waitFor(t, tm, "Start")
 	tm.Send(named["enter"])
-	for range 7 {
+	for range 8 {
 		tm.Send(named["enter"])
 	}
 	waitFor(t, tm, "objects")
@@ -155,22 +155,32 @@ func (o *onTerminal) end() (*Built, error) {
 	return nil, nil
 }
 
-// TestWizardLendsTheTerminal: a machine gets it, and the wizard takes it back.
+// TestWizardLendsTheTerminal: a machine gets it, and the live view takes it
+// back.
 func TestWizardLendsTheTerminal(t *testing.T) {
-	house := &testHouse{built: testBuilt()}
+	house := &testHouse{built: testBuilt(), machine: bootedAt(7)}
 	o := newOnTerminal(t.Context(), t, house)
 	o.wait("Start")
-	for _, text := range []string{"will run the containers", "may log in", "machine called", "boot line", "containers", "free", "will be built"} {
+	for _, text := range []string{"Which processor", "will run the containers", "may log in", "machine called", "boot line", "containers", "free", "will be built"} {
 		o.keys("\r")
 		o.wait(text)
 	}
 	o.keys("\x1b[B\r")
-	o.wait("terminal is back")
+	o.wait("MiB used")
+	for _, key := range []string{"c", "\x1d", "s"} {
+		o.keys(key)
+		o.wait("\x1b[?1049l") // out of the alternate screen,
+		o.wait("MiB used")    // and back
+	}
+	o.keys("o")
+	o.wait("Power the machine off?")
+	o.keys("j\r")
+	o.wait("powered off")
 	o.keys("\x03")
 	o.wait("Leave Floe?")
 	o.keys("j\r")
-	if built, err := o.end(); err != nil || built == nil || house.tried != 1 {
-		t.Errorf("%v, %v, tried out %d times", built, err, house.tried)
+	if built, err := o.end(); err != nil || built == nil || house.machine.consoles != 2 || house.machine.shells != 1 {
+		t.Errorf("%v, %v, %+v", built, err, house.machine)
 	}
 }
 

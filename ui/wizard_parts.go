@@ -15,6 +15,8 @@ func (m *wizard) title() string {
 		return "Erase and write"
 	case *reviewScreen:
 		return "Review"
+	case *machineScreen:
+		return s.title()
 	}
 	if step, ok := m.flow.Current(); ok {
 		return step.Title
@@ -37,7 +39,7 @@ func (m *wizard) place() (n, of int) {
 // afterReview tells that the answers are behind: the build and what follows.
 func (m *wizard) afterReview() bool {
 	switch m.screen.(type) {
-	case *buildScreen, *writeScreen, *eraseScreen:
+	case *buildScreen, *writeScreen, *eraseScreen, *machineScreen:
 		return true
 	}
 	return false
@@ -45,6 +47,9 @@ func (m *wizard) afterReview() bool {
 
 // askToLeave asks before anything is lost; staying comes first.
 func (m *wizard) askToLeave() *dialog {
+	if m.machine != nil && m.machine.alive() {
+		return m.askToLeaveMachine()
+	}
 	if m.writing() {
 		if m.write.state == buildStopping {
 			return newDialog("Leave before the writing has stopped?", "It is being stopped; that takes a moment. The disk will not boot.",
@@ -80,7 +85,7 @@ func (m *wizard) commandLines() []string {
 func (m *wizard) help() screen {
 	var lines []string
 	if m.flow != nil {
-		if step, ok := m.flow.Current(); ok && m.screen != screen(m.build) {
+		if step, ok := m.flow.Current(); ok && m.screen != screen(m.build) && m.machine == nil {
 			lines = append(lines, step.Ask, step.Help, "On the command line: --"+step.Key+". In floe.toml: "+step.Key+".", "")
 		}
 	}

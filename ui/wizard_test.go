@@ -35,6 +35,7 @@ type testHouse struct {
 	hold       chan struct{} // a build waits for it, or for its end
 	tried      int
 	tryErr     error
+	machine    *testMachine
 	testSticks
 }
 

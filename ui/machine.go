@@ -1,0 +1,65 @@
+package ui
+
+import (
+	"context"
+	"time"
+)
+
+// Machine is a running machine, as the live view shows and handles it. Its
+// methods may be slow; they are called from other goroutines than the
+// display's. Console and Shell are lent the terminal.
+type Machine interface {
+	// Look tells how the machine is now. It is asked ten times a second.
+	Look(context.Context) Sight
+
+	// Log is what the machine said on its console, the latest lines of it.
+	Log() []string
+
+	// CommandLine is what started it, as a shell takes it.
+	CommandLine() string
+
+	// Console joins the terminal and the machine's console, until the person
+	// leaves it with Ctrl-] or the machine ends.
+	Console(context.Context) error
+
+	// Shell logs in over ssh, until the session ends.
+	Shell(context.Context) error
+
+	// Restart presses the reset button.
+	Restart(context.Context) error
+
+	// PowerOff presses the power button and waits until the machine is off.
+	PowerOff(context.Context) error
+
+	// Close ends the machine at once if it still runs.
+	Close()
+}
+
+// Sight is how a machine is at a moment.
+type Sight struct {
+	Up         time.Duration // since it was started, or was last reset
+	Milestones []Milestone   // on its way to ready, in order
+	Used       int           // MiB of memory in use inside; 0: not known
+	Memory     int           // MiB of memory that it has
+	Host       int           // MiB that QEMU takes of this host; 0: not known
+	Facts      []Row         // where it is, what it is made of
+	Tail       []string      // its console's last lines
+	Over       bool          // it has ended
+	Ending     string        // how: "powered off"
+	Err        error         // it has ended as it should not
+}
+
+// Milestone is a step on a machine's way to ready. One that was not reached
+// while a later one was is not told of by this machine.
+type Milestone struct {
+	Name    string
+	Reached bool
+	At      time.Duration // since Sight.Up began
+}
+
+// next is the milestone that is waited for; all of them reached gives ok false.
+func (s Sight) next() (i int, ok bool) {
+	for i = len(s.Milestones); i > 0 && !s.Milestones[i-1].Reached; i-- {
+	}
+	return i, i < len(s.Milestones)
+}
