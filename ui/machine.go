@@ -31,7 +31,7 @@ type Machine interface {
 	// PowerOff presses the power button and waits until the machine is off.
 	PowerOff(context.Context) error
 
-	// Close ends the machine at once if it still runs.
+	// Close ends the machine if it still runs, within a few seconds.
 	Close()
 }
 

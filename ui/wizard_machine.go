@@ -97,15 +97,14 @@ func (m *wizard) ended() tea.Cmd {
 		return nil
 	}
 	m.dialog = nil // what it asked about is over
-	s.machine.Close()
-	switch {
-	case s.leave || m.alone():
+	if s.leave || m.alone() {
 		return m.leave()
-	case s.err == nil:
+	}
+	if s.err == nil {
 		m.backFromMachine()
 		m.message = sayIntent{OK, "The machine has ended: " + s.seen.Ending + "."}
 	}
-	return nil
+	return func() tea.Msg { s.machine.Close(); return nil }
 }
 
 // handled tells how it went, where there is something to tell.
@@ -174,7 +173,7 @@ func (m *wizard) backFromMachine() {
 // askToLeaveMachine asks what becomes of it.
 func (m *wizard) askToLeaveMachine() *dialog {
 	if m.machine.state == machineStopping {
-		return newDialog("Leave before the machine is off?", "It is powering off; that takes a moment. Leaving now switches it off at once.",
+		return newDialog("Leave before the machine is off?", "It is powering off; that takes a moment. Leaving now gives it five seconds.",
 			option{"Wait", nil}, option{"Leave", leaveIntent{}})
 	}
 	return newDialog("Leave Floe?", "The machine is powered off first: what was not kept on a disk is lost.",
@@ -183,10 +182,10 @@ func (m *wizard) askToLeaveMachine() *dialog {
 
 // closeMachine ends, once the display is gone, a machine that still runs.
 func (m *wizard) closeMachine() {
-	if m.stopStart != nil {
-		m.stopStart()
-	}
 	if s := m.machine; s != nil && s.machine != nil {
 		s.machine.Close()
+	}
+	if m.stopStart != nil {
+		m.stopStart()
 	}
 }

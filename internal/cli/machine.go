@@ -33,6 +33,7 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
+	runtimes            []string // that are on the image; empty: not known
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
 	diskSize            string   // of a new one
@@ -93,7 +94,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 // milestones are the steps of a boot, in words.
 var milestones = map[qemu.Stage]string{
 	qemu.PowerOn: "firmware", qemu.Loader: "boot loader", qemu.Kernel: "kernel",
-	qemu.Init: "init", qemu.Network: "network", qemu.SSHReady: "ssh",
+	qemu.Init: "init", qemu.Network: "network", qemu.SSHReady: "ssh", qemu.Runtime: "runtime",
 }
 
 // follow reports a boot until ssh is ready.

@@ -21,10 +21,13 @@ const bootCodes = "boot-codes"
 
 func runCommand(out *terminal) *cobra.Command {
 	try := trial{}
+	var console bool
 	cmd := &cobra.Command{
 		Use:   "run [IMAGE]",
-		Short: "Boot the image in QEMU, with its console here",
-		Long: "Boots the image in QEMU and shows its console. Ctrl-] powers the machine off and comes back.\n" +
+		Short: "Boot the image in QEMU, and watch it",
+		Long: "Boots the image in QEMU and shows, on a terminal, how far it is, what it uses and what it says; from there a key\n" +
+			"leads to its console, into it over ssh, or powers it off. With --console its console is on this terminal at once,\n" +
+			"as it is where the output is no terminal; Ctrl-] powers it off there.\n" +
 			"With --detach the machine runs in the background: 'floe ssh' enters it, 'floe stop' powers it off.\n" +
 			"What is made in the machine stays on a disk of its own, which the next run with the same name has again.",
 		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --boot-codes 'superuser base'\n  floe run --detach && floe ssh",
@@ -44,6 +47,9 @@ func runCommand(out *terminal) *cobra.Command {
 			if try.detach {
 				return out.runDetached(cmd.Context(), plan, try)
 			}
+			if out.canWatch() && !console {
+				return out.runLive(cmd.Context(), plan, try)
+			}
 			return out.runHere(cmd.Context(), plan, try)
 		},
 	}
@@ -55,8 +61,14 @@ func runCommand(out *terminal) *cobra.Command {
 	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
 	flags.BoolVar(&try.ephemeral, "ephemeral", false, "no data disk: everything is gone when the machine ends")
 	flags.StringVar(&try.diskSize, "disk-size", defaultDisk, "`SIZE` of a new data disk; it takes room only as it is filled")
+	flags.BoolVar(&console, "console", false, "the machine's console on this terminal, from its first word on")
 	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
 	return cmd
+}
+
+// canWatch tells that a live view can be shown and handled here.
+func (t *terminal) canWatch() bool {
+	return t.mode == ui.Auto && t.out.TTY && !t.out.Lines && ui.Detect(t.In, os.Environ()).TTY
 }
 
 // runDetached starts a machine that outlives floe.

@@ -243,6 +243,15 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 	return b, nil
 }
 
+// Start starts a machine that boots the image.
+func (h *house) Start(ctx context.Context, plan *steps.Plan, image string, sink report.Sink) (ui.Machine, error) {
+	m, err := h.startLive(ctx, h.hands, plan, trial{name: machineName, image: image, medium: string(qemu.CDROM), runtimes: plan.Runtimes()}, sink)
+	if err != nil {
+		return nil, err // not a nil *liveMachine
+	}
+	return m, nil
+}
+
 // Try boots the image with its console on the terminal.
 func (h *house) Try(ctx context.Context, plan *steps.Plan, image string) error {
 	ctx, back := h.hands.lend(ctx)
