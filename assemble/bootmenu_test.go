@@ -379,3 +379,30 @@ func TestLoad(t *testing.T) {
 		t.Errorf("took a kernel for an image: %v", err)
 	}
 }
+
+// TestFirstDisk leaves the machine to its disk, whose boot sector says hello
+// on the serial port.
+func TestFirstDisk(t *testing.T) {
+	t.Parallel()
+	image, _ := testImage(t)
+	sector := make([]byte, 1<<20)
+	copy(sector, "\x31\xc0"+ // xor ax, ax
+		"\x8e\xd8\xfc"+ // mov ds, ax; cld
+		"\xbe\x16\x7c"+ // mov si, text
+		"\xac\x84\xc0"+ // next: lodsb; test al, al
+		"\x74\x06"+ // jz end
+		"\xba\xf8\x03\xee"+ // mov dx, 0x3f8; out dx, al
+		"\xeb\xf5"+ // jmp next
+		"\xf4\xeb\xfd"+ // end: hlt; jmp end
+		"hello from the first disk\r\n\x00")
+	copy(sector[510:], "\x55\xaa")
+	disk := filepath.Join(t.TempDir(), "disk.img")
+	if err := os.WriteFile(disk, sector, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(disk, "first"))
+	s := sit(t, r)
+	s.sees("Tab adds boot codes")
+	s.types("d")
+	s.sees("hello from the first disk")
+}

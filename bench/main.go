@@ -78,7 +78,7 @@ func run(ctx context.Context, archs string, cold bool, runs int) error {
 		}
 		b.archs = append(b.archs, a)
 	}
-	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots}
+	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots}
 	if cold {
 		steps = slices.Insert(steps, 1, b.cold)
 	}

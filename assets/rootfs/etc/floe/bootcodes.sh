@@ -14,7 +14,11 @@ bc_newline='
 problem() {
 	echo "floe: PROBLEM: $1" >/dev/console
 	echo "$1" >>/etc/floe/problems
-	[ ! -c /dev/kmsg ] || echo "<4>floe: $1" >/dev/kmsg
+	if [ -c /dev/kmsg ]; then
+		echo "<4>floe: $1" >/dev/kmsg
+	else # /init has no devices yet: late brings it to the log
+		echo "$1" >>/etc/floe/early
+	fi
 }
 
 # device_of SPEC: sets $device to the block device that is meant by LABEL=NAME,
