@@ -19,6 +19,9 @@ func compilerPackages(host, target arch.Arch) []string {
 	// the kernel's own needs: Documentation/process/changes.rst
 	list := []string{"gcc", "libc6-dev", "make", "tar", "gzip", "xz-utils", "flex", "bison", "bc", "libelf-dev", "libssl-dev", "perl-base", "bsdextrautils"}
 	list = append(list, userland.Packages()...)
+	if target == arch.ARM64 {
+		list = append(list, "zstd") // the one compressor that its EFI stub knows beside gzip
+	}
 	if target != host {
 		list = append(list, "gcc-"+gnuPackage(target), "libc6-dev-"+target.Debian()+"-cross", foreign("musl-dev", target))
 	}
@@ -69,6 +72,7 @@ func compilerTools(target arch.Arch) []sandbox.Tool {
 		{Name: "patch", Reason: "applies Debian's changes to sources", Package: "patch"},
 		{Name: "bzip2", Reason: "unpacks sources", Package: "bzip2"},
 		{Name: "strip", Reason: "makes programs smaller", Package: "binutils"},
+		{Name: "zstd", Reason: "compresses the kernel for arm64", Package: "zstd"},
 		{Name: target.Musl() + "-gcc", Reason: "compiles and links the userland", Package: "musl-dev"},
 	}
 }
