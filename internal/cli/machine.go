@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/internal/fault"
+	"floe/internal/machines"
 	"floe/internal/report"
 	"floe/qemu"
 	"floe/steps"
 )
 
 // machineName is the name of a machine that nobody gave one.
-const machineName = "floe"
+const machineName = machines.DefaultName
 
 // bootPatience is how long a machine may take from power-on to ssh. Emulation
 // on a busy host is slow.
@@ -37,6 +38,7 @@ type trial struct {
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
 	diskSize            string   // of a new one
+	more                []qemu.Option
 }
 
 // start starts a machine that boots an image. KVM is used where it works.
@@ -53,7 +55,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 		return nil, err
 	}
 	defer forget()
-	options := []qemu.Option{direct}
+	options := append([]qemu.Option{direct}, try.more...)
 	if plan.Firmware != steps.AutoFirmware {
 		options = append(options, qemu.With(qemu.Firmware(plan.Firmware)))
 	}

@@ -22,19 +22,13 @@ const userName = "floe"
 func stopCommand(out *terminal) *cobra.Command {
 	var name *string
 	cmd := &cobra.Command{
-		Use:   "stop",
-		Short: "Power a running machine off",
-		Long:  "Presses the machine's power button and waits until it is off; if it does not listen, it is ended.",
-		Args:  noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := home().Load(*name)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			sink, done := out.progress(cmd.Context())
-			defer done()
-			return powerOff(cmd.Context(), r, sink)
+		Use:               "stop [NAME]",
+		Short:             "Power a running machine off",
+		Long:              "Presses the machine's power button and waits until it is off; if it does not listen, it is ended.",
+		Args:              oneArgument,
+		ValidArgsFunction: completeMachines,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return out.stop(cmd.Context(), namedMachine(*name, args))
 		},
 	}
 	name = machineFlags(cmd)
@@ -56,15 +50,20 @@ func sshCommand(out *terminal) *cobra.Command {
 	var name *string
 	var wait time.Duration
 	cmd := &cobra.Command{
-		Use:   "ssh [COMMAND [ARG ...]]",
+		Use:   "ssh [NAME] [COMMAND [ARG ...]]",
 		Short: "Enter a running machine, or run a command in it",
-		Long: "Logs in to a machine that 'floe run' started, with floe's own key, and checks the machine's host key\n" +
-			"against what it said on its console. With a command, its output and exit code are the command's.",
-		Example: "  floe ssh\n  floe ssh uname -a\n  floe ssh 'cat > notes' < notes",
+		Long: "Logs in to a machine that 'floe up' or 'floe run' started, with floe's own key, and checks the machine's\n" +
+			"host key against what it said on its console. With a command, its output and exit code are the command's.\n" +
+			"A first word that is a machine's name says which machine, unless --name does.",
+		Example:           "  floe ssh\n  floe ssh uname -a\n  floe ssh box uname -a\n  floe ssh 'cat > notes' < notes",
+		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
 			defer cancel()
-			r, err := home().Load(*name)
+			if !cmd.Flags().Changed("name") && len(args) > 0 && isMachine(args[0]) {
+				*name, args = args[0], args[1:]
+			}
+			r, err := loadMachine(*name)
 			if err != nil {
 				return err
 			}

@@ -17,16 +17,21 @@ import (
 // Client is a connection to a machine on which commands run. It is safe for
 // use by several goroutines.
 type Client struct {
-	ssh     *ssh.Client
-	user    string
-	addr    string
-	hostKey string
-	done    chan struct{}
-	once    sync.Once
+	ssh       *ssh.Client
+	user      string
+	addr      string
+	hostKey   string
+	publicKey string // the same, whole
+	done      chan struct{}
+	once      sync.Once
 }
 
 // HostKey is the fingerprint of the key that the machine showed.
 func (c *Client) HostKey() string { return c.hostKey }
+
+// PublicHostKey is that key, as a line of authorized_keys(5) has it; what
+// known_hosts wants behind the machine's name.
+func (c *Client) PublicHostKey() string { return c.publicKey }
 
 // SSH is the connection itself, for what this package has no word for.
 func (c *Client) SSH() *ssh.Client { return c.ssh }

@@ -154,6 +154,7 @@ func attempt(ctx context.Context, o Options, hello time.Duration) (*Client, erro
 		Auth: []ssh.AuthMethod{ssh.PublicKeys(o.Signers...)},
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			c.hostKey = ssh.FingerprintSHA256(key)
+			c.publicKey = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 			if !o.AnyHostKey && !slices.Contains(o.HostKeys, c.hostKey) {
 				return fmt.Errorf("%w: it shows %s, expected %s", ErrHostKey, c.hostKey, strings.Join(o.HostKeys, " or "))
 			}

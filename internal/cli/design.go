@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"floe/internal/fault"
+	"floe/internal/machines"
+	"floe/steps"
+)
+
+// designed is a machine as it should be from now on.
+type designed struct {
+	name    string
+	known   bool // it was there before
+	changed bool // it is not what it was
+	rebuild bool // its image has to be built
+	spec    machines.Spec
+	plan    *steps.Plan
+}
+
+// design makes of flags, and of what a machine was, what it is going to be. A
+// machine that is there takes nothing from the environment or from a
+// floe.toml that lies about: only from flags, and from its own files.
+func design(cmd *cobra.Command, w wish) (*designed, error) {
+	sh, flags := shelf(), cmd.Flags()
+	if err := machines.CheckName(w.name); err != nil {
+		return nil, err
+	}
+	d := &designed{name: w.name, known: sh.Known(w.name)}
+	var was machines.Spec
+	var planWas []byte
+	var err error
+	if d.known {
+		if was, err = sh.Load(w.name); err != nil {
+			return nil, err
+		}
+		planWas, _ = os.ReadFile(sh.PlanPath(w.name)) // it may not have one
+		d.plan, err = planOf(cmd, was)
+	} else {
+		d.plan, _, err = resolvePlan(cmd)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.spec = was
+	d.spec.Ports = slices.Clone(was.Ports)
+	d.spec.Arch, d.spec.Runtimes = d.plan.Arch, d.plan.Runtimes()
+	d.spec.Memory, d.spec.CPUs, d.spec.Firmware = d.plan.Memory, d.plan.CPUs, d.plan.Firmware
+	for flag, set := range map[string]func(){
+		"disk":     func() { d.spec.Disk = w.disk },
+		"ssh-port": func() { d.spec.SSHPort = w.sshPort },
+		"port":     func() { d.spec.Ports = w.ports },
+		"share":    func() { d.spec.Share = w.share },
+	} {
+		if !d.known || flags.Changed(flag) {
+			set()
+		}
+	}
+	if err := d.paths(w, sh); err != nil {
+		return nil, err
+	}
+	if err := d.spec.Check(); err != nil {
+		return nil, fault.New(fault.Usage, "describe machine", w.name, err, "'floe up --help' shows what it takes")
+	}
+	d.plan.Output = d.spec.Image
+	for i, key := range d.plan.SSHKeys {
+		if _, err := os.Stat(key); err == nil { // a file, named as seen from this folder
+			if d.plan.SSHKeys[i], err = filepath.Abs(key); err != nil {
+				return nil, err
+			}
+		}
+	}
+	plan, err := encodePlan(d.plan)
+	if err != nil {
+		return nil, err
+	}
+	replanned := d.spec.Plan != "" && d.known && imageShape(planWas) != imageShape(plan)
+	d.changed = !d.known || replanned || !reflect.DeepEqual(normal(was), normal(d.spec))
+	return d, d.judgeImage(w, replanned)
+}
+
+// normal makes specs that mean the same equal: no ports and nil, for one.
+func normal(s machines.Spec) machines.Spec {
+	s.Ports = append([]string{}, s.Ports...)
+	s.Runtimes = append([]string{}, s.Runtimes...)
+	return s
+}
+
+// planOf is the plan of a machine that is there: flags, then its own file.
+// What is of the machine rather than of its image comes from the spec.
+func planOf(cmd *cobra.Command, was machines.Spec) (*steps.Plan, error) {
+	if cmd.Flags().Changed("config") {
+		plan, _, err := resolvePlan(cmd)
+		return plan, err
+	}
+	own := steps.Source{Name: "the machine", Given: map[string][]string{
+		"arch": {was.Arch.String()}, "runtime": {runtimeWord(was.Runtimes)},
+	}}
+	if was.Plan != "" {
+		file, err := steps.Load(was.Plan)
+		if err != nil {
+			return nil, err
+		}
+		own.Given = file.Given
+	}
+	at := &steps.Plan{Memory: was.Memory, CPUs: was.CPUs, Firmware: was.Firmware}
+	for _, step := range steps.All() {
+		if slices.Contains([]string{"memory", "cpus", "firmware"}, step.Key) {
+			own.Given[step.Key] = step.Values(at)
+		}
+	}
+	plan, _, err := steps.Resolve(flagSource(cmd), own)
+	return plan, err
+}
+
+// runtimeWord is a list of runtimes as the plan has it.
+func runtimeWord(runtimes []string) string {
+	return orWord(strings.Join(runtimes, ","), steps.NoRuntime)
+}
+
+// paths chooses the image and makes what a person named absolute.
+func (d *designed) paths(w wish, sh machines.Shelf) (err error) {
+	if d.spec.Share != "" {
+		if d.spec.Share, err = filepath.Abs(d.spec.Share); err != nil {
+			return err
+		}
+	}
+	switch {
+	case w.image != "":
+		if d.spec.Image, err = filepath.Abs(w.image); err != nil {
+			return err
+		}
+		d.spec.Plan = ""
+	case d.spec.Image == "" || w.rebuild && d.spec.Plan == "":
+		d.spec.Image, d.spec.Plan = sh.ImagePath(d.name), sh.PlanPath(d.name)
+	}
+	return nil
+}
+
+// judgeImage decides whether the image has to be built.
+func (d *designed) judgeImage(w wish, replanned bool) error {
+	_, err := os.Stat(d.spec.Image)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if d.spec.Plan == "" {
+		if gone {
+			return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
+				"put it back, name another with --image, or let floe build one with --build")
+		}
+		return nil
+	}
+	d.rebuild = gone || w.rebuild || replanned
+	return nil
+}
+
+// keep writes the machine's files.
+func (d *designed) keep(sh machines.Shelf) error {
+	if err := sh.Save(d.name, d.spec); err != nil || d.spec.Plan == "" {
+		return err
+	}
+	plan, err := encodePlan(d.plan)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(d.spec.Plan, plan, 0o600)
+}
+
+func encodePlan(p *steps.Plan) ([]byte, error) {
+	var b bytes.Buffer
+	_, err := p.WriteTo(&b)
+	return b.Bytes(), err
+}
+
+// imageShape is a plan's file without what makes no difference to the image.
+func imageShape(plan []byte) string {
+	var lines []string
+	for line := range strings.Lines(string(plan)) {
+		key, _, _ := strings.Cut(line, " = ")
+		if !strings.HasPrefix(line, "#") && !slices.Contains([]string{"memory", "cpus", "firmware", "mirror", "toolchain"}, key) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}

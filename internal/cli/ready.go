@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+
+	"floe/internal/fault"
+	"floe/internal/machines"
+	"floe/internal/report"
+	"floe/internal/sshclient"
+	"floe/qemu"
+)
+
+// makeReady waits until a machine answers by ssh and its runtimes by their
+// API, mounts the shared folder, and tells ssh, docker and podman of the machine.
+// The notes are for the person.
+func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines.Spec, w wish, sink report.Sink) (notes []string, err error) {
+	stage := report.Start(sink, "ready", "Wait until it is ready")
+	patience := bootPatience
+	if len(spec.Runtimes) > 0 {
+		patience += runtimePatience
+	}
+	waiting, cancel := context.WithTimeoutCause(ctx, patience, fault.New(fault.Build, "wait for machine", w.name,
+		fmt.Errorf("it is not ready after %s", patience), "it runs on: 'floe logs "+w.name+"' has its console, 'floe stop "+w.name+"' ends it"))
+	defer cancel()
+	client, answers, err := ready(waiting, r, spec.Runtimes, stage)
+	if err != nil {
+		if ctx.Err() == nil && waiting.Err() != nil {
+			err = errors.Join(context.Cause(waiting), err)
+		}
+		return nil, stage.Fail(err)
+	}
+	defer client.Close()
+	if spec.Share != "" {
+		if _, err := ask(waiting, client, machines.MountCommand()); err != nil {
+			return nil, stage.Fail(err)
+		}
+		answers = append(answers, spec.Share+" is at "+machines.SharePoint)
+	}
+	stage.Done(strings.Join(answers, ", "))
+	return tell(r, client, spec, w)
+}
+
+// ready logs in and asks each runtime for its version until all have answered.
+// It logs in anew each time: what groups a user is in counts from the login,
+// and a runtime that starts puts the user into its own.
+func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *report.Stage) (*sshclient.Client, []string, error) {
+	const firstPause, lastPause = 200 * time.Millisecond, 2 * time.Second
+	var last error
+	for pause := firstPause; ; pause = min(pause*2, lastPause) {
+		client, err := dial(ctx, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		answers := []string{"ssh answers"}
+		last = nil
+		for _, runtime := range runtimes {
+			version, err := machines.Version(ctx, client, runtime)
+			if err != nil {
+				last = err
+				break
+			}
+			answers = append(answers, runtime+" "+version+" answers")
+		}
+		if last == nil {
+			return client, answers, nil
+		}
+		client.Close()
+		stage.Log(last.Error())
+		select {
+		case <-time.After(pause):
+		case <-r.Ended():
+			_, err := r.Wait(ctx)
+			return nil, nil, errors.Join(last, err)
+		case <-ctx.Done():
+			return nil, nil, last
+		}
+	}
+}
+
+// tell lets ssh, docker and podman know the machine.
+func tell(r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
+	sh, port := shelf(), r.State().SSHPort()
+	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownIdentities()...); err != nil {
+		return nil, err
+	}
+	config := sshConfig()
+	if w.sshConfig {
+		added, err := sh.IncludeSSH(config)
+		if err != nil {
+			notes = append(notes, err.Error()+"; "+fault.Hint(err))
+		}
+		if added {
+			notes = append(notes, fmt.Sprintf("ssh knows this machine as %q, by an Include that was added to %s", machines.Alias(w.name), config))
+		}
+	}
+	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, port, sh.SSHConfigured(config)), clients())
+	return append(notes, more...), err
+}
+
+// ownIdentities are the keys that ssh takes without being told, as far as they are there:
+// once it is told of one, it does not look for them.
+func ownIdentities() (paths []string) {
+	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+		path := filepath.Join(xdg.Home, ".ssh", name)
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}

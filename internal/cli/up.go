@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"floe/internal/fault"
+	"floe/internal/machines"
+	"floe/internal/report"
+	"floe/qemu"
+	"floe/steps"
+	"floe/ui"
+)
+
+// wish is what a person wants of a machine with 'floe up'.
+type wish struct {
+	name      string
+	image     string
+	disk      string
+	sshPort   int
+	ports     []string
+	share     string
+	rebuild   bool
+	sshConfig bool
+}
+
+func upCommand(out *terminal) *cobra.Command {
+	var w wish
+	cmd := &cobra.Command{
+		Use:   "up [NAME]",
+		Short: "Start a machine that stays, and wait until it is ready",
+		Long: "Makes a machine the first time: builds its image if need be and keeps what it is like in a file of its own.\n" +
+			"Starts it in the background, and comes back when ssh and its container runtime answer. Docker has a context\n" +
+			"for it then, and podman a connection. Flags change a machine that is there; the rest of it stays.",
+		Example: "  floe up\n  floe up box --runtime docker --memory 1G --port 8080:80 --share ~/src\n" +
+			"  docker --context floe-box run --rm alpine uname -a\n  eval \"$(floe env box)\"",
+		Args:              oneArgument,
+		ValidArgsFunction: completeMachines,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w.name = namedMachine(machineName, args)
+			return out.up(cmd, w)
+		},
+	}
+	var keys []string
+	for _, step := range steps.All() {
+		if step.Key != "output" {
+			keys = append(keys, step.Key)
+		}
+	}
+	addPlanFlags(cmd, keys...)
+	flags := cmd.Flags()
+	flags.StringVar(&w.image, "image", "", "boot this `IMAGE` instead of one of its own")
+	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk, when that is made; '' for none")
+	flags.IntVar(&w.sshPort, "ssh-port", 0, "`PORT` of this host that reaches its ssh; 0 takes a free one, which is kept")
+	flags.StringArrayVar(&w.ports, "port", nil, "`HOST:GUEST`, a port of this host that reaches one of the machine; again for more")
+	flags.StringVar(&w.share, "share", "", "`FOLDER` of this host, which the machine has at "+machines.SharePoint+"; '' for none")
+	flags.BoolVar(&w.rebuild, "build", false, "build its image anew")
+	flags.BoolVar(&w.sshConfig, "ssh-config", true, "let ssh know the machine by name: one Include in ~/.ssh/config, which docker needs")
+	return cmd
+}
+
+// up makes, starts and waits for a machine.
+func (t *terminal) up(cmd *cobra.Command, w wish) error {
+	ctx := cmd.Context()
+	sink, done := t.progress(ctx)
+	defer done()
+	r, spec, err := t.raise(ctx, cmd, w, sink)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	notes, err := t.makeReady(ctx, r, spec, w, sink)
+	if err != nil {
+		return err
+	}
+	done()
+	if t.mode != ui.JSON {
+		t.showMachine(w.name, spec, notes)
+	}
+	return nil
+}
+
+// raise gives a machine that runs, started here if it was not. The machine is
+// locked meanwhile, so that of several floes one does it and the others find
+// it done.
+func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink report.Sink) (*qemu.Running, machines.Spec, error) {
+	sh, none := shelf(), machines.Spec{}
+	waiting := report.Start(sink, "machine", "Machine "+w.name)
+	unlock, err := sh.Lock(ctx, w.name, func() { waiting.Log("another floe has it in hand; waiting") })
+	if err != nil {
+		return nil, none, waiting.Fail(err)
+	}
+	defer unlock()
+	d, err := design(cmd, w)
+	if err != nil {
+		return nil, none, waiting.Fail(err)
+	}
+	r, err := sh.Home.Load(w.name)
+	switch {
+	case err == nil && !d.known:
+		err = fault.New(fault.Usage, "make machine", w.name, errors.New("'floe run' started one of that name, and it runs"), "'floe stop "+w.name+"' first, or take another name")
+	case err == nil && (d.changed || d.rebuild):
+		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
+	case err == nil:
+		waiting.Cached("it runs already")
+		return r, d.spec, nil
+	case errors.Is(err, qemu.ErrNotRunning):
+		err = nil
+	}
+	if err != nil {
+		if r != nil {
+			r.Close()
+		}
+		return nil, none, waiting.Fail(err)
+	}
+	if err := d.spec.ChoosePorts(w.name); err != nil {
+		return nil, none, waiting.Fail(err)
+	}
+	waiting.Done(d.summary())
+	if !d.known { // a machine that is there changes when its image has
+		if err := d.keep(sh); err != nil {
+			return nil, none, err
+		}
+	}
+	if d.rebuild {
+		if _, err := t.buildWith(ctx, d.plan, sink); err != nil {
+			return nil, none, err
+		}
+	}
+	if err := d.keep(sh); err != nil {
+		return nil, none, err
+	}
+	r, err = t.startKept(ctx, sh, d, sink)
+	return r, d.spec, err
+}
+
+// startKept starts a machine that stays.
+func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed, sink report.Sink) (*qemu.Running, error) {
+	more, err := d.spec.Options()
+	if err != nil {
+		return nil, err
+	}
+	if err := sh.Want(d.name, true); err != nil {
+		return nil, err
+	}
+	r, err := t.start(ctx, d.plan, trial{
+		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true,
+		ephemeral: d.spec.Disk == "", diskSize: d.spec.Disk, more: []qemu.Option{more},
+	}, sink)
+	if err != nil {
+		return nil, errors.Join(err, sh.Want(d.name, false))
+	}
+	if err := follow(ctx, r, sink); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// showMachine tells how a machine is reached.
+func (t *terminal) showMachine(name string, spec machines.Spec, notes []string) {
+	suffix := ""
+	if name != machineName {
+		suffix = " " + name
+	}
+	var next []ui.Command
+	for _, runtime := range spec.Runtimes {
+		switch runtime {
+		case steps.Docker:
+			next = append(next, ui.Command{What: "give it work", Line: "docker --context " + machines.Alias(name) + " run --rm alpine uname -a"})
+		case steps.Podman:
+			next = append(next, ui.Command{What: "give it work", Line: "podman --connection " + machines.Alias(name) + " run --rm alpine uname -a"})
+		}
+	}
+	if len(next) > 0 {
+		next = append(next, ui.Command{What: "or for this shell", Line: `eval "$(floe env` + suffix + `)"`})
+	}
+	next = append(next, ui.Command{What: "enter it", Line: "floe ssh" + suffix}, ui.Command{What: "power it off; it stays", Line: "floe stop" + suffix})
+	t.print(t.styles().Next("Machine "+name+" is ready", next))
+	for _, n := range notes {
+		fmt.Fprintln(t.Err, "floe: note:", n)
+	}
+}
+
+// summary is a machine in a line.
+func (d *designed) summary() string {
+	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"),
+		fmt.Sprintf("%d MiB", d.spec.Memory), fmt.Sprintf("ssh on port %d", d.spec.SSHPort)}
+	return strings.Join(append(words, d.spec.Ports...), ", ")
+}
+
+func orWord(text, empty string) string {
+	if text == "" {
+		return empty
+	}
+	return text
+}

@@ -1,0 +1,151 @@
+package machines
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+
+	"floe/internal/fault"
+)
+
+// Alias is the name of a machine for other programs: the Host of OpenSSH's
+// configuration, docker's context and podman's connection.
+func Alias(name string) string {
+	if name == DefaultName {
+		return name
+	}
+	return DefaultName + "-" + name
+}
+
+// DefaultName is the name of a machine that nobody gave one.
+const DefaultName = "floe"
+
+// TellSSH writes down for OpenSSH how a machine is reached, in a file of
+// floe's own: ssh_config(5) by the machine's alias, and known_hosts beside it.
+// hostKey is the machine's public host key as authorized_keys(5) has keys.
+func (s Shelf) TellSSH(name string, port int, hostKey string, identities ...string) error {
+	conf, known := s.sshFiles(name)
+	alias := Alias(name)
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Made by floe for its machine %s, and removed with it.\nHost %s\n", name, alias)
+	fmt.Fprintf(&b, "    HostName 127.0.0.1\n    Port %d\n    User %s\n", port, s.User)
+	for _, path := range append([]string{s.Identity}, identities...) {
+		fmt.Fprintf(&b, "    IdentityFile %s\n", sshPath(path))
+	}
+	fmt.Fprintf(&b, "    HostKeyAlias %s\n    UserKnownHostsFile %s\n    StrictHostKeyChecking yes\n    LogLevel ERROR\n", alias, sshPath(known))
+	err := os.MkdirAll(s.SSH, 0o700)
+	if err == nil {
+		err = renameio.WriteFile(known, []byte(alias+" "+strings.TrimSpace(hostKey)+"\n"), 0o600)
+	}
+	if err == nil {
+		err = renameio.WriteFile(conf, []byte(b.String()), 0o600)
+	}
+	if err != nil {
+		return fault.New(fault.Missing, "tell ssh of machine", name, err, "")
+	}
+	return nil
+}
+
+// ForgetSSH removes what TellSSH wrote.
+func (s Shelf) ForgetSSH(name string) error {
+	conf, known := s.sshFiles(name)
+	for _, path := range []string{conf, known} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Shelf) sshFiles(name string) (conf, known string) {
+	return filepath.Join(s.SSH, name+".conf"), filepath.Join(s.SSH, name+".known_hosts")
+}
+
+// sshPath writes a path for ssh_config(5), where "%" begins a token.
+func sshPath(path string) string { return `"` + strings.ReplaceAll(path, "%", "%%") + `"` }
+
+// SSHConfigured says whether ssh reads floe's files.
+func (s Shelf) SSHConfigured(config string) bool {
+	text, err := os.ReadFile(config)
+	return err == nil && strings.Contains("\n"+string(text), "\n"+s.include())
+}
+
+// includeHead stands above the one line that floe adds to a person's
+// ~/.ssh/config.
+const includeHead = "# floe's machines; 'floe rm' of the last one removes these two lines\n"
+
+func (s Shelf) include() string {
+	return includeHead + "Include \"" + filepath.Join(s.SSH, "*.conf") + "\"\n"
+}
+
+// IncludeSSH makes ssh read floe's files: by one Include at the head of a
+// person's configuration, where no Host line above it narrows it down. All
+// else in the file stays as it is. It says whether anything had to be done.
+func (s Shelf) IncludeSSH(config string) (added bool, err error) {
+	return s.editSSH(config, func(text string) string {
+		if strings.Contains("\n"+text, "\n"+s.include()) {
+			return text
+		}
+		return s.include() + text
+	})
+}
+
+// ExcludeSSH takes that line out again, once no machine is left that ssh
+// knows. It says whether it did.
+func (s Shelf) ExcludeSSH(config string) (removed bool, err error) {
+	left, err := filepath.Glob(filepath.Join(s.SSH, "*.conf"))
+	if err != nil || len(left) > 0 {
+		return false, err
+	}
+	if !s.SSHConfigured(config) {
+		return false, nil
+	}
+	return s.editSSH(config, func(text string) string { return strings.Replace(text, s.include(), "", 1) })
+}
+
+// editSSH changes a file in one step, the file that it links to if it is a
+// link. A file that would be empty is removed.
+func (s Shelf) editSSH(config string, edit func(string) string) (changed bool, err error) {
+	defer func() {
+		if err != nil {
+			err = fault.New(fault.Missing, "change ssh's configuration", config, err, "put this line at its head yourself: "+
+				strings.TrimSpace(strings.TrimPrefix(s.include(), includeHead)))
+		}
+	}()
+	if err := os.MkdirAll(s.SSH, 0o700); err != nil {
+		return false, err
+	}
+	lock := flock.New(filepath.Join(s.SSH, "lock"), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return false, err
+	}
+	defer lock.Unlock()
+	if real, err := filepath.EvalSymlinks(config); err == nil {
+		config = real
+	}
+	mode := fs.FileMode(0o600)
+	text, err := os.ReadFile(config)
+	if st, statErr := os.Stat(config); statErr == nil {
+		mode = st.Mode().Perm()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	edited := edit(string(text))
+	switch {
+	case edited == string(text):
+		return false, nil
+	case edited == "":
+		return true, os.Remove(config)
+	}
+	if err := os.MkdirAll(filepath.Dir(config), 0o700); err != nil {
+		return false, err
+	}
+	return true, renameio.WriteFile(config, []byte(edited), mode, renameio.IgnoreUmask())
+}

@@ -1,0 +1,217 @@
+package machines
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+	"github.com/pelletier/go-toml/v2"
+
+	"floe/internal/arch"
+	"floe/internal/fault"
+	"floe/qemu"
+)
+
+// Spec is what a machine is like, as its file has it. It says nothing of
+// whether the machine runs.
+type Spec struct {
+	Arch     arch.Arch `toml:"arch" comment:"Of the machine: amd64 or arm64."`
+	Runtimes []string  `toml:"runtimes" comment:"The container runtimes of its image."`
+	Image    string    `toml:"image" comment:"What it boots."`
+	Plan     string    `toml:"plan" comment:"What the image is built from when it is not there; empty for an image from elsewhere."`
+	Memory   int       `toml:"memory" comment:"In MiB."`
+	CPUs     int       `toml:"cpus"`
+	Firmware string    `toml:"firmware" comment:"bios, uefi, or auto for what suits the architecture."`
+	Disk     string    `toml:"disk" comment:"Size of its data disk when that is made; empty for none."`
+	SSHPort  int       `toml:"ssh-port" comment:"On 127.0.0.1; 0 takes a free one, which is then kept here."`
+	Ports    []string  `toml:"ports" comment:"Further ports, HOST:GUEST each; 0 on the left takes a free one."`
+	Share    string    `toml:"share" comment:"A folder of this host, which the machine has at /mnt/host; empty for none."`
+}
+
+const specHead = "# A machine of floe's. What is changed here counts from its next start.\n\n"
+
+// Load reads a machine's file.
+func (s Shelf) Load(name string) (Spec, error) {
+	path := filepath.Join(s.Dir(name), specFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Spec{}, s.Unknown("look for machine", name)
+	}
+	spec, err := parseSpec(text)
+	if err != nil {
+		return Spec{}, fault.New(fault.Usage, "read machine", path, err, "mend the file, or 'floe rm "+name+"' and make the machine anew; its data disk stays")
+	}
+	return spec, nil
+}
+
+func parseSpec(text []byte) (Spec, error) {
+	var spec Spec
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&spec)
+	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, column := bad.Position()
+		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(bad.Error(), "toml: "))
+	}
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
+		return Spec{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
+	}
+	if err != nil {
+		return Spec{}, err
+	}
+	return spec, spec.Check()
+}
+
+// Save writes a machine's file in one step, and makes the machine's folder.
+func (s Shelf) Save(name string, spec Spec) error {
+	err := spec.Check()
+	if err == nil {
+		err = CheckName(name)
+	}
+	if err != nil {
+		return fault.New(fault.Usage, "describe machine", name, err, "")
+	}
+	text, err := spec.encode()
+	if err == nil {
+		err = os.MkdirAll(s.Dir(name), 0o700)
+	}
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(s.Dir(name), specFile), text, 0o600)
+	}
+	if err != nil {
+		return fault.New(fault.Missing, "keep machine", name, err, "")
+	}
+	return nil
+}
+
+func (sp Spec) encode() ([]byte, error) {
+	text, err := toml.Marshal(sp)
+	return append([]byte(specHead), text...), err
+}
+
+// Check finds what can be known to be wrong of a spec by itself.
+func (sp Spec) Check() error {
+	switch {
+	case !sp.Arch.Known():
+		return fmt.Errorf("arch: %q is none that floe knows", sp.Arch)
+	case sp.Image == "":
+		return errors.New("image: it is missing")
+	case sp.Memory < 16:
+		return fmt.Errorf("memory: %d MiB; at least 16 are needed", sp.Memory)
+	case sp.CPUs < 1 || sp.CPUs > 255:
+		return fmt.Errorf("cpus: %d; 1 to 255 are possible", sp.CPUs)
+	case sp.SSHPort < 0 || sp.SSHPort > 65535:
+		return fmt.Errorf("ssh-port: %d; ports are 1 to 65535, and 0 takes a free one", sp.SSHPort)
+	case sp.Share != "" && !filepath.IsAbs(sp.Share):
+		return fmt.Errorf("share: %s is not an absolute path", sp.Share)
+	}
+	_, err := sp.Forwards()
+	return err
+}
+
+// Forwards are the further ports.
+func (sp Spec) Forwards() ([]qemu.Forward, error) {
+	var list []qemu.Forward
+	for _, p := range sp.Ports {
+		f, err := parseForward(p)
+		if err != nil {
+			return nil, err
+		}
+		same := func(o qemu.Forward) bool { return o.Host == f.Host && f.Host != 0 }
+		if slices.ContainsFunc(list, same) || f.Host != 0 && f.Host == sp.SSHPort {
+			return nil, fmt.Errorf("ports: %d of this host is there twice", f.Host)
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// parseForward reads HOST:GUEST, or one port that is the same on both sides.
+func parseForward(text string) (qemu.Forward, error) {
+	host, guest, two := strings.Cut(text, ":")
+	if !two {
+		guest = host
+	}
+	h, errHost := strconv.Atoi(host)
+	g, errGuest := strconv.Atoi(guest)
+	if errHost != nil || errGuest != nil || h < 0 || h > 65535 || g < 1 || g > 65535 {
+		return qemu.Forward{}, fmt.Errorf("ports: %q is not HOST:GUEST, two numbers from 1 to 65535", text)
+	}
+	return qemu.Forward{Host: h, Guest: g}, nil
+}
+
+// ChoosePorts puts a free port of this host wherever one should be taken, and
+// checks that the others are free. They are kept from then on.
+func (sp *Spec) ChoosePorts(name string) error {
+	forwards, err := sp.Forwards()
+	if err != nil {
+		return err
+	}
+	// Held until all are chosen, so that none is chosen twice.
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			l.Close()
+		}
+	}()
+	take := func(port int, hint string) (int, error) {
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			held = append(held, l)
+			return l.Addr().(*net.TCPAddr).Port, nil
+		case errors.Is(err, syscall.EADDRINUSE):
+			err = errors.New("another program listens there")
+		case errors.Is(err, syscall.EACCES):
+			err, hint = errors.New("ports below 1024 are root's"), "take one from 1024 on"
+		}
+		return 0, fault.New(fault.Missing, fmt.Sprintf("take port %d of 127.0.0.1 for machine", port), name, err, hint)
+	}
+	if sp.SSHPort, err = take(sp.SSHPort, "end that program, or 'floe up "+name+" --ssh-port 0' takes a free port"); err != nil {
+		return err
+	}
+	for i, f := range forwards {
+		if f.Host, err = take(f.Host, fmt.Sprintf("end that program, or 'floe up %s --port 0:%d' takes a free port", name, f.Guest)); err != nil {
+			return err
+		}
+		sp.Ports[i] = fmt.Sprintf("%d:%d", f.Host, f.Guest)
+	}
+	return nil
+}
+
+// shareTag is by which a machine mounts the shared folder.
+const shareTag = "host"
+
+// SharePoint is where a machine has the shared folder.
+const SharePoint = "/mnt/host"
+
+// MountCommand mounts the shared folder in a machine, for its shell. It does
+// no harm when it is mounted already. msize is the largest that QEMU takes
+// without a warning of its own.
+func MountCommand() string {
+	return "grep -q ' " + SharePoint + " 9p ' /proc/mounts || { sudo mkdir -p " + SharePoint +
+		" && sudo mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072,access=any " + shareTag + " " + SharePoint + "; }"
+}
+
+// Options are the parts of a machine that only its spec knows: forwarded
+// ports and the shared folder.
+func (sp Spec) Options() (qemu.Option, error) {
+	forwards, err := sp.Forwards()
+	if err != nil {
+		return nil, err
+	}
+	var list []qemu.Option
+	for _, f := range forwards {
+		list = append(list, qemu.Port(f.Host, f.Guest))
+	}
+	if sp.Share != "" {
+		list = append(list, qemu.ShareFolder(sp.Share, shareTag))
+	}
+	return qemu.All(list...), nil
+}
