@@ -15,8 +15,9 @@ type Machine interface {
 	// Log is what the machine said on its console, the latest lines of it.
 	Log() []string
 
-	// CommandLine is what started it, as a shell takes it.
-	CommandLine() string
+	// CommandLine is what started it, as a shell takes it: lines that are one
+	// command together.
+	CommandLine() []string
 
 	// Console joins the terminal and the machine's console, until the person
 	// leaves it with Ctrl-] or the machine ends.

@@ -23,8 +23,9 @@ type testMachine struct {
 
 func (m *testMachine) Look(context.Context) Sight { return m.sight }
 func (m *testMachine) Log() []string              { return m.sight.Tail }
-func (m *testMachine) CommandLine() string {
-	return "qemu-system-x86_64 -name floe -m 512 " + strings.Repeat("-device virtio-net-pci,netdev=net0 ", 12)
+func (m *testMachine) CommandLine() []string {
+	return append([]string{`qemu-system-x86_64 \`, `  -name floe \`, `  -drive ` + strings.Repeat("file=/home/ada/floe-amd64.iso,", 5) + ` \`},
+		strings.Split(strings.Repeat("  -device virtio-net-pci,netdev=net0 \\\n", 12)+"  -m 512", "\n")...)
 }
 func (m *testMachine) Console(context.Context) error { m.consoles++; return m.err }
 func (m *testMachine) Shell(context.Context) error   { m.shells++; return m.err }

@@ -108,7 +108,7 @@ func (s *machineScreen) commandLines() []string {
 	if s.machine == nil {
 		return []string{"The machine has not started yet."}
 	}
-	return []string{s.machine.CommandLine()}
+	return s.machine.CommandLine()
 }
 
 func (s *machineScreen) update(msg tea.Msg) (intent, tea.Cmd) {

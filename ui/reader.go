@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"strings"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // reader shows text that may be longer than the screen: help, a command line,
@@ -12,9 +15,13 @@ type reader struct {
 	lines func() []string // as they are by now
 	top   int             // first line that is shown, before it is fitted to the height
 	end   bool            // show the end
+	hard  bool            // break lines anywhere, as terminals do
 }
 
 func newReader(name string, lines func() []string) *reader { return &reader{name: name, lines: lines} }
+
+// broken leaves it to copying to put long lines together again.
+func (r *reader) broken() *reader { r.hard = true; return r }
 
 // following begins at the end.
 func (r *reader) following() *reader { r.end = true; return r }
@@ -51,6 +58,10 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 func (r *reader) view(f frame) picture {
 	var rows []string
 	for _, l := range r.lines() {
+		if r.hard {
+			rows = append(rows, strings.Split(ansi.Hardwrap(clean(l), f.width, true), "\n")...)
+			continue
+		}
 		rows = append(rows, wrap(clean(l), f.width)...)
 	}
 	lines := []string{f.Title.Render(r.name), ""}

@@ -185,7 +185,7 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 			m.over = m.help()
 			return nil
 		case is(msg, k.Command) && m.machine != nil:
-			m.over = newReader("QEMU's command line", m.machine.commandLines)
+			m.over = newReader("QEMU's command line", m.machine.commandLines).broken()
 			return nil
 		case is(msg, k.Command) && m.flow != nil:
 			m.over = newReader("The same from the command line", m.commandLines)

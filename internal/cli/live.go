@@ -115,13 +115,22 @@ func (m *liveMachine) Log() []string {
 	return m.log
 }
 
-// CommandLine is QEMU's, as a shell takes it.
-func (m *liveMachine) CommandLine() string {
-	var words []string
-	for _, w := range m.r.State().Argv {
-		words = append(words, steps.ShellWord(w))
+// CommandLine is QEMU's, as a shell takes it: an option on each line.
+func (m *liveMachine) CommandLine() []string {
+	var lines []string
+	for i, w := range m.r.State().Argv {
+		w = steps.ShellWord(w)
+		switch {
+		case i == 0:
+			lines = append(lines, w)
+		case strings.HasPrefix(w, "-"):
+			lines[len(lines)-1] += " \\"
+			lines = append(lines, "  "+w)
+		default:
+			lines[len(lines)-1] += " " + w
+		}
 	}
-	return strings.Join(words, " ")
+	return lines
 }
 
 // tidy undoes what a program in the machine may have left on the terminal:

@@ -64,13 +64,17 @@ func (h *house) Beginnings() []ui.Beginning {
 	return list
 }
 
-// describe says in a few words what answers there are, and from when.
+// describe says in a few words what answers there are, and from when, or what
+// their latest build has come to since: "box, kernel done at 14:02".
 func describe(sources []steps.Source, note string, at time.Time) (string, error) {
 	p, _, err := steps.Resolve(sources...)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, %s %s", p.Hostname, note, at.Format("2 Jan 15:04")), nil
+	if what, when := lastBuild(p); what != "" {
+		note, at = what, when
+	}
+	return fmt.Sprintf("%s, %s at %s", p.Hostname, note, clock(at, time.Now())), nil
 }
 
 // Checks are the doctor's.
@@ -217,7 +221,9 @@ const shownPart = 256 << 10
 
 // Build builds the image.
 func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (ui.Built, error) {
-	image, err := h.buildWith(ctx, plan, sink)
+	log := startJournal(plan)
+	image, err := h.buildWith(ctx, plan, log.beside(sink))
+	log.end(err)
 	if err != nil {
 		return ui.Built{}, err
 	}
