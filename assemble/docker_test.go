@@ -31,6 +31,7 @@ func TestDocker(t *testing.T) {
 	}{
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},
+		{"kernel", dockerKernel},
 		{"pull and run with limits", dockerLimits},
 		{"network", dockerNetwork},
 		{"build", dockerBuild},

@@ -13,11 +13,12 @@ func TestPodman(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, "podman")
+	b := newBox(t, "podman", "toram")
 	for _, s := range []struct {
 		name string
 		do   func(*box)
 	}{
+		{"packages in memory", func(b *box) { b.expect("the medium", "", "grep /media/floe /proc/mounts; true") }},
 		{"client over ssh", podmanClient},
 		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
 		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},

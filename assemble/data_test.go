@@ -1,0 +1,153 @@
+package assemble_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floe/assemble"
+	"floe/internal/arch"
+	"floe/qemu"
+)
+
+// TestDataDisk takes one data disk through its life: made, grown, full,
+// damaged. Beside it stands a disk that is somebody else's, which format= must
+// leave alone, and in the end the medium is damaged as well. Whatever happens,
+// it is told on the console, and ssh answers.
+func TestDataDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	f := shared()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	dir := t.TempDir()
+	spec := f.spec(filepath.Join(dir, "podman.iso"))
+	spec.Runtimes, spec.BootCodes = []string{"podman"}, []string{"format=vda"}
+	image, err := f.builder.Image(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(dir, "foreign.img")
+	theirs := bytes.Repeat([]byte{0}, 8<<20)
+	copy(theirs[1<<20:], "LABELONE: a signature that nobody here knows")
+	if err := os.WriteFile(foreign, theirs, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &box{top: t, t: t, image: image, disk: dataDisk(t, 256<<20)}
+	medium := func(path string) {
+		b.options = []qemu.Option{
+			qemu.Boot(qemu.CDROM, path), qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"),
+			qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
+		}
+	}
+	medium(image.Path)
+	b.boot()
+	b.expect("whose disk it is", "ext4", "awk '$2 == \"/data\" {print $3}' /proc/mounts")
+	b.expect("problems", "format=vda REFUSED", "cut -d: -f1 /etc/floe/problems")
+	if now, err := os.ReadFile(foreign); err != nil || !bytes.Equal(now, theirs) {
+		t.Errorf("the other disk was written to: %v", err)
+	}
+	b.run("echo kept >~/note; sync")
+	stopCleanly(t, b.r)
+
+	root, err := f.builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output(t, root, filepath.Dir(b.disk), "qemu-img", "resize", filepath.Base(b.disk), "512M")
+	b.boot()
+	b.expect("how large the grown disk is", "grown", "df -P -m /data | awk 'NR == 2 {print ($2 > 440 ? \"grown\" : $2)}'")
+	b.expect("what was kept", "kept", "cat ~/note")
+	b.run("sudo dd if=/dev/zero of=/data/noise bs=1M 2>/dev/null; sync")
+	stopCleanly(t, b.r)
+
+	b.boot()
+	if got := b.run("cat /etc/floe/problems"); !strings.Contains(got, "is full") {
+		t.Errorf("a full disk: %q", got)
+	}
+	b.expect("what was kept", "kept", "cat ~/note")
+	stopCleanly(t, b.r)
+
+	damage(t, b, "data.raw")
+	bad := tampered(t, image.Path)
+	medium(bad)
+	b.r = boot(t, bad, b.options...)
+	c, err := login(t, b.r, f.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.c = c
+	b.run("for i in $(seq 300); do grep -q REFUSED /run/tce/errors 2>/dev/null && exit; usleep 200000; done; cat /etc/floe/problems; exit 1")
+	problems := b.run("cat /etc/floe/problems")
+	for _, want := range []string{"is damaged and is not used", "not every package could be loaded"} {
+		if !strings.Contains(problems, want) {
+			t.Errorf("%q is not told: %s", want, problems)
+		}
+	}
+	console := strings.Join(b.r.Console().Tail(200), "\n")
+	for _, want := range []string{"PROBLEM: the data disk", "podman: REFUSED"} {
+		if !strings.Contains(console, want) {
+			t.Errorf("the console does not say %q:\n%s", want, console)
+		}
+	}
+}
+
+// damage spoils what e2fsck does not mend unasked: the inode table's start.
+func damage(t *testing.T, b *box, raw string) {
+	t.Helper()
+	root, err := shared().builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, name := filepath.Dir(b.disk), filepath.Base(b.disk)
+	output(t, root, dir, "qemu-img", "convert", "-O", "raw", name, raw)
+	f, err := os.OpenFile(filepath.Join(dir, raw), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Behind the superblock and its group descriptors: bitmaps and inodes.
+	if _, err := f.WriteAt(bytes.Repeat([]byte("spoilt"), 100_000), 1<<20+64<<10); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	output(t, root, dir, "qemu-img", "convert", "-O", "qcow2", raw, name)
+}
+
+// tampered copies an image and changes one byte of the package podman in it.
+func tampered(t *testing.T, path string) string {
+	t.Helper()
+	list, err := shared().builder.Packages(t.Context(), arch.AMD64, "podman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var podman assemble.Package
+	for _, p := range list {
+		if p.Name == "podman" {
+			podman = p
+		}
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := os.ReadFile(podman.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(whole, part)
+	if at < 0 {
+		t.Fatal("the package is not in the image in one piece")
+	}
+	whole[at+len(part)/2] ^= 1
+	bad := filepath.Join(t.TempDir(), "bad.iso")
+	if err := os.WriteFile(bad, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return bad
+}
