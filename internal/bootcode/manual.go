@@ -91,5 +91,16 @@ the kernel's log (` + "`sudo dmesg`" + `), and the boot goes on.
 const manualTail = `
 ## Memory: noembed, embed and the default
 
-MEASURED
+Used memory (all of it, less what the kernel calls free) of the image without a runtime, 128 MiB, one emulated processor,
+as ` + "`go run ./bench`" + ` measures it: at the peak, from the first program's start on, and at rest, 20 s later.
+
+| root | at the peak | at rest | pivot_root, and so containers |
+| --- | --- | --- | --- |
+| default: rootfs, bound on itself | 26 MB | 24 MB | yes |
+| ` + "`noembed`" + `: a tmpfs of its own | 24 MB | 24 MB | yes |
+| ` + "`embed`" + `: the kernel's rootfs | 26 MB | 25 MB | no |
+
+The differences are those from one run to the next: binding costs nothing, and ` + "`noembed`" + ` moves one file at a time, so that
+only one is ever held twice. The largest file is the most that it can need beside the system, for a moment.
+If that fails the files are brought back, the console and the log say NOEMBED FAILED, and the boot goes on as by default.
 `
