@@ -6,6 +6,7 @@
 //	go run ./bench -cold      a build from an empty store as well: half an hour
 //	go run ./bench -runs 9    more runs of each boot
 //	go run ./bench -arch amd64,arm64
+//	go run ./bench -sticks    only the writing of sticks; as root, on loop devices
 //
 // Times are medians over the runs, with the least and the greatest. Processor
 // times are user and system time of the whole process with its children.
@@ -29,10 +30,11 @@ func main() {
 	cold := flag.Bool("cold", false, "measure a build from an empty store as well")
 	runs := flag.Int("runs", 5, "runs of each boot and each repeated build")
 	archs := flag.String("arch", string(arch.AMD64), "architectures, with commas between them")
+	sticks := flag.Bool("sticks", false, "measure only how sticks are written")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *archs, *cold, *runs); err != nil {
+	if err := run(ctx, *archs, *cold, *sticks, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -64,7 +66,7 @@ func (f figure) String() string {
 	return text
 }
 
-func run(ctx context.Context, archs string, cold bool, runs int) error {
+func run(ctx context.Context, archs string, cold, sticks bool, runs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
 	if err != nil {
 		return err
@@ -78,8 +80,11 @@ func run(ctx context.Context, archs string, cold bool, runs int) error {
 		}
 		b.archs = append(b.archs, a)
 	}
-	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots}
-	if cold {
+	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots, b.sticks}
+	switch {
+	case sticks:
+		steps = []func(context.Context) error{b.compile, b.sticks}
+	case cold:
 		steps = slices.Insert(steps, 1, b.cold)
 	}
 	for _, step := range steps {

@@ -3,6 +3,7 @@
 package disktest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -62,35 +63,11 @@ func Loop(t testing.TB, size int) disks.Disk {
 	if err := f.Truncate(int64(size) * mib); err != nil {
 		t.Fatal(err)
 	}
-	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	device, detach, err := Attach(f)
 	if err != nil {
 		t.Skip(err)
 	}
-	defer control.Close()
-	var device *os.File
-	for range 20 { // somebody else may take the free one first
-		n, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if device, err = os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err != nil {
-			t.Fatal(err)
-		}
-		config := unix.LoopConfig{Fd: uint32(f.Fd()), Size: 0}
-		config.Info.Flags = unix.LO_FLAGS_PARTSCAN
-		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
-			break
-		}
-		device.Close()
-		device = nil
-	}
-	if device == nil {
-		t.Fatal("no loop device can be had")
-	}
-	t.Cleanup(func() {
-		_ = unix.IoctlSetInt(int(device.Fd()), unix.LOOP_CLR_FD, 0)
-		device.Close()
-	})
+	t.Cleanup(detach)
 	number, err := disks.Resolve(device.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -100,4 +77,32 @@ func Loop(t testing.TB, size int) disks.Disk {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// Attach makes a loop device of a file, until detach is called.
+func Attach(f *os.File) (device *os.File, detach func(), err error) {
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer control.Close()
+	for range 20 { // somebody else may take the free one first
+		n, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
+		if err != nil {
+			return nil, nil, err
+		}
+		if device, err = os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err != nil {
+			return nil, nil, err
+		}
+		config := unix.LoopConfig{Fd: uint32(f.Fd())}
+		config.Info.Flags = unix.LO_FLAGS_PARTSCAN
+		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
+			return device, func() {
+				_ = unix.IoctlSetInt(int(device.Fd()), unix.LOOP_CLR_FD, 0)
+				device.Close()
+			}, nil
+		}
+		device.Close()
+	}
+	return nil, nil, errors.New("no loop device can be had")
 }
