@@ -73,6 +73,9 @@ func TestMain(m *testing.M) {
 }
 
 func play(part string) {
+	if where, ok := strings.CutPrefix(part, "wizard: "); ok {
+		playWizard(where)
+	}
 	ctx, stop := Interruptible(context.Background())
 	if part == "deaf" {
 		stop()
@@ -95,6 +98,7 @@ type session struct {
 	before    unix.Termios
 	out       bytes.Buffer
 	read      chan struct{} // closed at the end of the output
+	whole     bool          // the display takes the whole terminal, and asks it what it can
 }
 
 func start(t *testing.T, part string, size pty.Winsize) *session {
@@ -187,6 +191,9 @@ func (s *session) clean(out string) {
 		if state != normal {
 			s.t.Errorf("mode ?%s is left %q", mode, state)
 		}
+	}
+	if s.whole {
+		return
 	}
 	if strings.Contains(out, "\x1b[?1049") {
 		s.t.Error("the alternate screen was used")

@@ -26,6 +26,9 @@ func (m *wizard) run(o WizardOptions) error {
 	m.send = program.Send
 	defer context.AfterFunc(m.ctx, func() { program.Send(stopMsg{}) })()
 	_, err := program.Run()
+	if m.crash != nil {
+		return m.crash
+	}
 	return err
 }
 

@@ -67,6 +67,7 @@ type wizard struct {
 	message sayIntent
 	built   *Built
 	leaving bool
+	crash   error // a panic's
 
 	machine   *machineScreen // that tries an image out; nil: none
 	stopStart func()         // gives up starting it
@@ -84,7 +85,7 @@ func (m *wizard) Init() tea.Cmd {
 	if m.alone() {
 		return tea.Batch(m.machine.look(m.ctx), m.beat())
 	}
-	return tea.Batch(m.welcome.init(), m.beat())
+	return guarded(tea.Batch(m.welcome.init(), m.beat()))
 }
 
 // Update takes a message.
@@ -93,7 +94,7 @@ func (m *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if !ok {
 		cmd = m.handle(msg)
 	}
-	return m, tea.Batch(cmd, m.lookAt(msg), m.beat())
+	return m, guarded(tea.Batch(cmd, m.lookAt(msg), m.beat()))
 }
 
 // beat keeps time going while something moves.
@@ -120,6 +121,9 @@ func (m *wizard) handle(msg tea.Msg) tea.Cmd {
 			m.write.tick(time.Time(msg))
 		}
 		return nil
+	case crashMsg:
+		m.crash = msg.err
+		return tea.Quit
 	case stopMsg:
 		m.stopBuild()
 		m.stopWrite()
