@@ -143,8 +143,8 @@ func caller() *user.User {
 			return &user.User{Uid: id, Gid: id}
 		}
 	}
-	if name := os.Getenv("DOAS_USER"); name != "" {
-		if u, err := user.Lookup(name); err == nil {
+	for _, v := range []string{"DOAS_USER", "SUDO_USER"} {
+		if u, err := user.Lookup(os.Getenv(v)); err == nil {
 			return u
 		}
 	}

@@ -211,9 +211,9 @@ func (j *job) wrong(ctx context.Context, stage *report.Stage) error {
 func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 	l := j.layout
 	if l.hasData() && !l.keep {
-		zero := aligned(wipeSize)
+		zero := aligned(dataWipe)
 		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
-		for _, at := range []int64{start, end - wipeSize} {
+		for _, at := range []int64{start, end - dataWipe} {
 			if err := j.put(zero, at); err != nil {
 				return "", err
 			}

@@ -14,7 +14,8 @@ import (
 const (
 	headSize = 1 << 20 // bytes at the start of a disk that are written last
 	tailSize = iso.BackupSectors * iso.SectorSize
-	wipeSize = 1 << 20 // bytes at either end of a new data partition, and at the end of the disk
+	wipeSize = 1 << 20 // bytes at the end of the disk that are wiped
+	dataWipe = 4 << 20 // bytes at either end of a new data partition that are: no file system has a signature further in
 
 	grain     = 1 << 20   // data partitions begin and end at multiples of this
 	roomLeast = 1 << 30   // what a large disk keeps free for larger images to come

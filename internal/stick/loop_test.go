@@ -9,17 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/disks"
 	"floe/internal/report"
 	"floe/internal/sandbox"
-	"floe/internal/store"
 )
 
 const mib = 1 << 20
@@ -80,29 +78,13 @@ func run(t testing.TB, name string, args ...string) string {
 	return string(out)
 }
 
-// tools are sgdisk and sfdisk from Debian.
-var tools = sync.OnceValues(func() (sandbox.Runner, error) {
-	dir, err := store.DefaultDir()
-	if err != nil {
-		return nil, err
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	return assemble.New(assemble.Options{Store: s}).Tools(context.Background(), "checks-stick", "fdisk", "gdisk")
-})
-
 // check has a tool verify the partition tables in a loop device's file.
 func check(t testing.TB, tool, file string) string {
 	t.Helper()
-	root, err := tools()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := archivetest.Tools(t, "checks-stick", "fdisk", "gdisk")
 	var out bytes.Buffer
 	dir := filepath.Dir(file)
-	err = root.Run(t.Context(), sandbox.Command{Args: []string{tool, "--verify", filepath.Base(file)}, Work: dir, Stdout: &out, Stderr: &out})
+	err := root.Run(t.Context(), sandbox.Command{Args: []string{tool, "--verify", filepath.Base(file)}, Work: dir, Stdout: &out, Stderr: &out})
 	if err != nil {
 		t.Errorf("%s: %v", tool, err)
 	}

@@ -35,7 +35,7 @@ func TestWrite(t *testing.T) {
 	if data.Name != iso.DataName || size != r.Data || at+size > d.Size-tailSize || at < 2*9*mib {
 		t.Errorf("%+v, %+v", data, r)
 	}
-	if got := content(t, d.Path, at, wipeSize); len(bytes.Trim(got, "\x00")) > 0 {
+	if got := content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
 	inside := fmt.Sprintf("%s?offset=%d", d.Path, at)
@@ -63,7 +63,7 @@ func TestWrite(t *testing.T) {
 	if now := table(t, d); len(now) != 3 || now[2].ID == data.ID {
 		t.Errorf("%+v", now)
 	}
-	if got := content(t, d.Path, at, wipeSize); len(bytes.Trim(got, "\x00")) > 0 {
+	if got := content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
 	mustWrite(t, order(t, second, d, NoData))

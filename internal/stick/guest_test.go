@@ -1,0 +1,320 @@
+package stick_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"floe/assemble"
+	"floe/assemble/archivetest"
+	"floe/internal/arch"
+	"floe/internal/disks"
+	"floe/internal/sandbox"
+	"floe/internal/sshclient"
+	"floe/internal/store"
+	"floe/qemu"
+	"floe/qemu/qmp"
+)
+
+// patience is how long a machine may take from power-on to ssh. It is far
+// more than it needs; nothing is measured here.
+const patience = 6 * time.Minute
+
+const mib = 1 << 20
+
+// workshop is what the tests of this file share.
+type workshop struct {
+	builder *assemble.Builder
+	key     ssh.Signer
+	line    string // of the key, for authorized_keys
+	err     error
+}
+
+var shop = sync.OnceValue(func() (w workshop) {
+	dir, err := store.DefaultDir()
+	if err != nil {
+		return workshop{err: err}
+	}
+	s, err := store.Open(dir)
+	if err != nil {
+		return workshop{err: err}
+	}
+	keys, err := os.MkdirTemp("", "floe-key-*")
+	if err != nil {
+		return workshop{err: err}
+	}
+	defer os.RemoveAll(keys)
+	w.key, w.line, w.err = sshclient.Identity(keys)
+	w.builder = assemble.New(assemble.Options{Store: s})
+	return w
+})
+
+// image builds a real image.
+func image(t *testing.T, name string, runtimes ...string) string {
+	t.Helper()
+	w := shop()
+	if w.err != nil {
+		t.Fatal(w.err)
+	}
+	i, err := w.builder.Image(t.Context(), assemble.Spec{
+		Arch: arch.AMD64, Hostname: name, AuthorizedKeys: []string{w.line}, Runtimes: runtimes, Output: filepath.Join(t.TempDir(), name+".iso"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.Path
+}
+
+// guest is a booted Floe.
+type guest struct {
+	t       *testing.T
+	machine *qemu.Running
+	ssh     *sshclient.Client
+	qmp     *qmp.Client
+	dir     string
+}
+
+// boot boots a machine and logs in.
+func boot(t *testing.T, options ...qemu.Option) *guest {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	m, err := qemu.New("stick", arch.AMD64, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime, err := os.MkdirTemp("", "floe") // short: a socket's path has room for 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(runtime) })
+	home := qemu.Home{State: t.TempDir(), Runtime: runtime}
+	r, err := home.Start(t.Context(), archivetest.QEMU(t, arch.AMD64), m, qemu.Launch{Accel: qemu.DetectAccel(arch.AMD64, qemu.Host{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("console:\n%s", strings.Join(r.Console().Tail(60), "\n"))
+		}
+		r.Kill()
+	})
+	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
+		t.Fatalf("ssh is not ready: %v", err)
+	}
+	g := &guest{t: t, machine: r, dir: t.TempDir()}
+	g.ssh, err = sshclient.Dial(ctx, sshclient.Options{Addr: r.SSHAddr(), User: "floe", Signers: []ssh.Signer{shop().key}, HostKeys: r.Guest().HostKeys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.ssh.Close() })
+	if g.qmp, err = qmp.Dial(ctx, home.Files("stick").Control, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.qmp.Close() })
+	return g
+}
+
+// try runs a command, and gives what it printed and its exit code.
+func (g *guest) try(command string) (string, int) {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), 4*time.Minute)
+	defer cancel()
+	result, err := g.ssh.Run(ctx, command)
+	if err != nil {
+		g.t.Fatalf("%s: %v", command, err)
+	}
+	return string(result.Stdout) + string(result.Stderr), result.Code
+}
+
+// say runs a command that must succeed.
+func (g *guest) say(command string) string {
+	g.t.Helper()
+	out, code := g.try(command)
+	if code != 0 {
+		g.t.Fatalf("%s: exit code %d\n%s", command, code, out)
+	}
+	return strings.TrimSpace(out)
+}
+
+// do runs a command of QEMU's.
+func (g *guest) do(command string, args any) {
+	g.t.Helper()
+	if err := g.qmp.Run(g.t.Context(), command, args, nil); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// object is an argument of QEMU's.
+type object = map[string]any
+
+// off powers the machine off, so that its disks are whole.
+func (g *guest) off() {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	g.qmp.Close()
+	if _, err := g.machine.Stop(ctx, qemu.Patience{PowerOff: 100 * time.Second, Quit: time.Second, Term: time.Second}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// stickDevice is a stick that QEMU makes.
+type stickDevice struct {
+	id, serial, file string
+	size             int64
+}
+
+// newStick makes a file for a stick, with old data at both ends.
+func (g *guest) newStick(id, serial string) stickDevice {
+	g.t.Helper()
+	s := stickDevice{id: id, serial: serial, file: filepath.Join(g.dir, id+".img"), size: 128 * mib}
+	f, err := os.Create(s.file)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer f.Close()
+	for _, at := range []int64{0, s.size - 8} {
+		if _, err := f.WriteAt([]byte("old data"), at); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// plug plugs a stick in: its file, below what a test puts in between.
+func (g *guest) plug(s stickDevice, between ...object) {
+	g.t.Helper()
+	g.do("blockdev-add", object{"driver": "file", "node-name": s.id + "-file", "filename": s.file})
+	top := s.id + "-file"
+	for i, b := range append([]object{{"driver": "raw"}}, between...) {
+		name := fmt.Sprintf("%s-%d", s.id, i)
+		b["node-name"] = name
+		if b["driver"] == "blkdebug" {
+			b["image"] = top
+		} else {
+			b["file"] = top
+		}
+		g.do("blockdev-add", b)
+		top = name
+	}
+	g.do("device_add", object{"driver": "usb-storage", "id": s.id, "bus": "usb.0", "drive": top, "serial": s.serial, "removable": true})
+}
+
+// plugUAS plugs it in as a disk that speaks USB Attached SCSI.
+func (g *guest) plugUAS(s stickDevice) {
+	g.t.Helper()
+	g.do("blockdev-add", object{"driver": "file", "node-name": s.id + "-file", "filename": s.file})
+	g.do("blockdev-add", object{"driver": "raw", "node-name": s.id + "-0", "file": s.id + "-file"})
+	g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0"})
+	g.do("device_add", object{"driver": "scsi-hd", "id": s.id + "-disk", "bus": s.id + ".0", "drive": s.id + "-0", "serial": s.serial})
+}
+
+// pull pulls a stick out.
+func (g *guest) pull(s stickDevice) {
+	g.t.Helper()
+	g.do("device_del", object{"id": s.id})
+}
+
+type listed struct {
+	disks.Disk
+	Refused string
+}
+
+// list is 'floe disks' in the guest.
+func (g *guest) list() []listed {
+	g.t.Helper()
+	var list []listed
+	out := g.say(program + " disks --json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		g.t.Fatalf("%v\n%s", err, out)
+	}
+	return list
+}
+
+// sees waits until a disk with that serial number is there.
+func (g *guest) sees(serial string) listed {
+	g.t.Helper()
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
+		for _, d := range g.list() {
+			if d.Serial == serial {
+				return d
+			}
+		}
+	}
+	g.t.Fatalf("%s is not seen: %+v", serial, g.list())
+	return listed{}
+}
+
+// misses waits until no disk has that serial number.
+func (g *guest) misses(serial string) {
+	g.t.Helper()
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
+		there := false
+		for _, d := range g.list() {
+			there = there || d.Serial == serial
+		}
+		if !there {
+			return
+		}
+	}
+	g.t.Fatalf("%s is still seen", serial)
+}
+
+// program is floe in the guest; tools are Debian's, in a root folder.
+const (
+	tools   = "/run/tools"
+	program = tools + "/build/floe"
+	inside  = tools + "/build/floe.iso"
+)
+
+// toolbox makes a squashfs of the tools for LUKS, LVM and RAID, with floe and
+// an image in it.
+func toolbox(t *testing.T, image string) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "floe"), "floe")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, suffix := range []string{"", ".sha256"} {
+		b, err := os.ReadFile(image + suffix)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "floe.iso"+suffix), b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := archivetest.Tools(t, "checks-disks", "cryptsetup-bin", "lvm2", "mdadm", "squashfs-tools")
+	args := []string{"mksquashfs", "/", "tools.sqfs", "-quiet", "-no-progress", "-comp", "gzip", "-Xcompression-level", "1", "-noappend",
+		"-wildcards", "-e", "proc/*", "sys/*", "dev/*", "build/tools.sqfs", "tmp/*", "run/*"}
+	if err := root.Run(t.Context(), sandbox.Command{Args: args, Work: dir, Stderr: os.Stderr, Stdout: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "tools.sqfs")
+}
+
+// throttled is a port of QEMU's that lets so many bytes a second through.
+func (g *guest) throttle(name string, bytesPerSecond int) object {
+	g.t.Helper()
+	g.do("object-add", object{"qom-type": "throttle-group", "id": name, "limits": object{"bps-write": bytesPerSecond}})
+	return object{"driver": "throttle", "throttle-group": name}
+}
+
+// limit changes how much a throttle lets through.
+func (g *guest) limit(name string, bytesPerSecond int) {
+	g.t.Helper()
+	g.do("qom-set", object{"path": "/objects/" + name, "property": "limits", "value": object{"bps-write": bytesPerSecond}})
+}
