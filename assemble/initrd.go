@@ -121,6 +121,9 @@ func personal(spec Spec, sums []byte) ([]byte, error) {
 		}
 	}
 	a.File("etc/hostname", 0o644, assets.Root, assets.Root, []byte(spec.Hostname+"\n"))
+	if motd := assets.Motd(spec.Runtimes); motd != nil {
+		a.File("etc/motd", 0o644, assets.Root, assets.Root, motd)
+	}
 	if len(spec.AuthorizedKeys) > 0 {
 		keys := strings.Join(spec.AuthorizedKeys, "\n") + "\n"
 		a.File("etc/floe/authorized_keys", 0o644, assets.Root, assets.Root, []byte(keys))

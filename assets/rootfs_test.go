@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"slices"
@@ -101,21 +102,30 @@ func TestNoPassword(t *testing.T) {
 const dropbearMotdMax = 2000
 
 func TestMotd(t *testing.T) {
-	data, err := rootfs.ReadFile("rootfs/etc/motd")
+	penguin, err := rootfs.ReadFile("rootfs/etc/motd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(data) >= dropbearMotdMax {
-		t.Errorf("%d bytes", len(data))
-	}
-	for line := range strings.Lines(string(data)) {
-		if len(line) > 80 {
-			t.Errorf("wider than a terminal: %q", line)
+	greetings := map[string][]byte{"none": penguin, "docker": Motd([]string{"docker"}), "podman": Motd([]string{"podman", "docker"})}
+	for name, data := range greetings {
+		if len(data) == 0 || len(data) >= dropbearMotdMax {
+			t.Errorf("%s: %d bytes", name, len(data))
 		}
-		for _, r := range line {
-			if r > 126 {
-				t.Errorf("not ASCII: %q", line)
+		for line := range strings.Lines(string(data)) {
+			if len(line) > 80 {
+				t.Errorf("%s: wider than a terminal: %q", name, line)
+			}
+			for _, r := range line {
+				if r > 126 {
+					t.Errorf("%s: not ASCII: %q", name, line)
+				}
 			}
 		}
+		if rows := bytes.Count(data, []byte("\n")); rows > 12 {
+			t.Errorf("%s: %d rows", name, rows)
+		}
+	}
+	if Motd(nil) != nil || Motd([]string{"none"}) != nil {
+		t.Error("an image without a runtime greets as one with")
 	}
 }
