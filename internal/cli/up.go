@@ -120,6 +120,10 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	if err := d.spec.ChoosePorts(w.name); err != nil {
 		return nil, none, waiting.Fail(err)
 	}
+	// Before anything is kept that could not start.
+	if _, err := qemu.CheckMemory(qemu.Machine{Name: w.name, Memory: d.spec.Memory}, ""); err != nil {
+		return nil, none, waiting.Fail(err)
+	}
 	waiting.Done(d.summary())
 	if !d.known { // a machine that is there changes when its image has
 		if err := d.keep(sh); err != nil {

@@ -55,12 +55,12 @@ func (s Shelf) Load(name string) (Spec, error) {
 func parseSpec(text []byte) (Spec, error) {
 	var spec Spec
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&spec)
+	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
+		return Spec{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
+	}
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := bad.Position()
 		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(bad.Error(), "toml: "))
-	}
-	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
-		return Spec{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
 	}
 	if err != nil {
 		return Spec{}, err

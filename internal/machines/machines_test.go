@@ -1,0 +1,280 @@
+package machines
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"floe/internal/arch"
+	"floe/internal/fault"
+	"floe/qemu"
+	"floe/steps"
+)
+
+func testShelf(t *testing.T) Shelf {
+	dir := t.TempDir()
+	return Shelf{
+		Home: qemu.Home{State: filepath.Join(dir, "machines"), Runtime: filepath.Join(dir, "run")},
+		SSH:  filepath.Join(dir, "ssh"), Identity: filepath.Join(dir, "id_ed25519"), User: "floe",
+	}
+}
+
+func good() Spec {
+	return Spec{Arch: arch.AMD64, Runtimes: []string{steps.Docker}, Image: "/i/floe.iso", Memory: 256, CPUs: 1,
+		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b"}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSpecRoundTrip(t *testing.T) {
+	s := testShelf(t)
+	if err := s.Save("box", good()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Load("box")
+	if err != nil || !reflect.DeepEqual(got, good()) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := s.Load("bax"); err == nil || !strings.Contains(fault.Hint(err), `"box"`) {
+		t.Errorf("no nearest name: %v, %s", err, fault.Hint(err))
+	}
+}
+
+func TestSpecRefusesWhatIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Spec)
+		says   string
+	}{
+		"arch":         {func(s *Spec) { s.Arch = "mips" }, "mips"},
+		"image":        {func(s *Spec) { s.Image = "" }, "image"},
+		"memory":       {func(s *Spec) { s.Memory = 1 }, "16"},
+		"cpus":         {func(s *Spec) { s.CPUs = 0 }, "cpus"},
+		"port":         {func(s *Spec) { s.Ports = []string{"80:"} }, `"80:"`},
+		"port too big": {func(s *Spec) { s.Ports = []string{"80:65536"} }, "80:65536"},
+		"port twice":   {func(s *Spec) { s.Ports = []string{"80:1", "80:2"} }, "twice"},
+		"port of ssh":  {func(s *Spec) { s.Ports = []string{"2222:80"} }, "twice"},
+		"share":        {func(s *Spec) { s.Share = "src" }, "absolute"},
+	} {
+		spec := good()
+		tt.change(&spec)
+		if err := spec.Check(); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for text, says := range map[string]string{
+		"memory = \n":       "line 1",
+		"memroy = 12\n":     "memroy",
+		"memory = 'much'\n": "line 1",
+		"":                  "arch",
+	} {
+		if _, err := parseSpec([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestPortsAreChosenFreeAndKept(t *testing.T) {
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	spec := good()
+	spec.SSHPort, spec.Ports = 0, []string{"0:80", "0:81"}
+	if err := spec.ChoosePorts("box"); err != nil {
+		t.Fatal(err)
+	}
+	forwards, err := spec.Forwards()
+	if err != nil || spec.SSHPort == 0 || forwards[0].Host == 0 || forwards[0].Host == forwards[1].Host || forwards[0].Host == spec.SSHPort {
+		t.Errorf("%+v, %v", spec, err)
+	}
+	again := spec
+	if err := again.ChoosePorts("box"); err != nil || !reflect.DeepEqual(again, spec) {
+		t.Errorf("%+v, then %+v, %v", spec, again, err)
+	}
+	spec.SSHPort = taken.Addr().(*net.TCPAddr).Port
+	if err := spec.ChoosePorts("box"); fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "--ssh-port 0") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+}
+
+func TestOneFloeAtATime(t *testing.T) {
+	s := testShelf(t)
+	unlock, err := s.Lock(t.Context(), "box", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	waited := false
+	if _, err := s.Lock(ctx, "box", func() { waited = true }); err == nil || !waited {
+		t.Fatalf("locked twice: %v, waited %v", err, waited)
+	}
+	other, err := s.Lock(t.Context(), "bax", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		again, err := s.Lock(t.Context(), "box", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		again()
+	})
+	unlock()
+	wg.Wait()
+	if _, err := s.Lock(t.Context(), "../box", nil); fault.Code(err) != int(fault.Usage) {
+		t.Errorf("a name that is a path: %v", err)
+	}
+}
+
+// TestList has machines of every condition, with a state file of a QEMU that
+// has ended and one of a process that is by now another.
+func TestList(t *testing.T) {
+	s := testShelf(t)
+	for _, name := range []string{"calm", "killed", "rebooted", "odd"} {
+		if err := s.Save(name, good()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"killed", "rebooted", "odd"} {
+		if err := s.Want(name, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(s.Dir("rebooted"), wantedFile), "another-boot\n")
+	write(t, s.Home.Files("odd").State, "not JSON")
+	// A process of that number runs, but it is not the QEMU.
+	write(t, s.Home.Files("killed").State, fmt.Sprintf(`{"machine":{"name":"killed"},"process":{"pid":%d,"start":1,"boot_id":"x"}}`, os.Getpid()))
+	write(t, filepath.Join(s.Home.State, "logs-only", "console.log"), "")
+	list, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Condition{}
+	for _, e := range list {
+		got[e.Name] = e.Condition
+		if e.Condition == Dead && e.Why == "" {
+			t.Errorf("%s is dead without a reason", e.Name)
+		}
+	}
+	want := map[string]Condition{"calm": Stopped, "killed": Dead, "rebooted": Dead, "odd": Dead}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, err := os.Stat(s.Home.Files("killed").State); err == nil {
+		t.Error("the stale state file is still there")
+	}
+	if err := s.Want("killed", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove("odd"); err != nil {
+		t.Fatal(err)
+	}
+	list, _ = s.List()
+	for _, e := range list {
+		if e.Name == "odd" || e.Name == "killed" && e.Condition != Stopped {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// shellTest runs what is printed for a shell in that shell.
+func TestExports(t *testing.T) {
+	variables := []Variable{{"DOCKER_HOST", "ssh://floe-box"}, {"CONTAINER_SSHKEY", `/a b/o'k\"$x`}}
+	for shell, want := range map[string]string{
+		"/usr/bin/zsh": "export DOCKER_HOST='ssh://floe-box'\n" + `export CONTAINER_SSHKEY='/a b/o'\''k\"$x'` + "\n# eval \"$(floe env box)\"\n",
+		"fish":         "set -gx DOCKER_HOST 'ssh://floe-box';\n" + `set -gx CONTAINER_SSHKEY '/a b/o\'k\\"$x';` + "\n# floe env box | source\n",
+		"pwsh.exe":     "$Env:DOCKER_HOST = 'ssh://floe-box'\n" + `$Env:CONTAINER_SSHKEY = '/a b/o''k\"$x'` + "\n# floe env box | Out-String | Invoke-Expression\n",
+	} {
+		if got, err := Exports(shell, "floe env box", variables); err != nil || got != want {
+			t.Errorf("%s:\n%s%v\nwant\n%s", shell, got, err, want)
+		}
+	}
+	if _, err := Exports("/bin/tcsh", "", variables); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "fish") {
+		t.Errorf("a shell that nobody knows: %v", err)
+	}
+	for _, shell := range []string{"sh", "bash", "dash", "zsh", "fish", "pwsh"} {
+		if _, err := exec.LookPath(shell); err != nil || shell == "pwsh" {
+			continue // sh at least is everywhere
+		}
+		set, _ := Exports(shell, "x", variables)
+		unset, _ := Unsets(shell, "x", variables)
+		out, err := exec.CommandContext(t.Context(), shell, "-c", set+`printf '%s|' "$DOCKER_HOST" "$CONTAINER_SSHKEY"`+"\n"+unset+`printf '%s|' "$DOCKER_HOST"`).CombinedOutput()
+		if want := variables[0].Value + "|" + variables[1].Value + "||"; err != nil || string(out) != want {
+			t.Errorf("%s says %q, %v; want %q", shell, out, err, want)
+		}
+	}
+}
+
+// TestVersion asks an HTTP server for its version, as it would a runtime.
+func TestVersion(t *testing.T) {
+	answer := `{"Version":"26.1.5","ApiVersion":"1.45"}`
+	status := http.StatusOK
+	d := dialer(filepath.Join(t.TempDir(), "s"))
+	l, err := net.Listen("unix", string(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/version" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		w.WriteHeader(status)
+		fmt.Fprint(w, answer)
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	if v, err := Version(t.Context(), d, steps.Docker); v != "26.1.5" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	answer = `{}`
+	if _, err := Version(t.Context(), d, steps.Podman); err == nil {
+		t.Error("no version is an answer")
+	}
+	answer, status = `{"Version":"1"}`, http.StatusServiceUnavailable
+	if _, err := Version(t.Context(), d, steps.Docker); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("503 is ready: %v", err)
+	}
+	server.Close()
+	if _, err := Version(t.Context(), d, steps.Docker); err == nil {
+		t.Error("nobody listens, and it is ready")
+	}
+}
+
+type dialer string
+
+func (d dialer) DialUnix(ctx context.Context, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", string(d))
+}
+
+func indent(t *testing.T, text []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", " "); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

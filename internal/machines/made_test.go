@@ -1,0 +1,221 @@
+package machines
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floe/steps"
+)
+
+var both = []string{steps.Docker, steps.Podman}
+
+func testClients(t *testing.T) Clients {
+	home := t.TempDir()
+	return FindClients(func(string) string { return "" }, home)
+}
+
+func TestFindClients(t *testing.T) {
+	env := map[string]string{"DOCKER_CONFIG": "/d", "XDG_CONFIG_HOME": "/x", "CONTAINERS_CONF": "/c.conf"}
+	got := FindClients(func(k string) string { return env[k] }, "/h")
+	if want := (Clients{"/d", "/x/containers/podman-connections.json", "/c.conf"}); got != want {
+		t.Errorf("%+v", got)
+	}
+	if got := testClients(t); !strings.HasSuffix(got.Docker, "/.docker") || !strings.HasSuffix(got.Podman, "/.config/containers/podman-connections.json") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// box is a shelf with a machine.
+func box(t *testing.T) Shelf {
+	t.Helper()
+	s := testShelf(t)
+	if err := s.Save("box", good()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func connect(t *testing.T, s Shelf, c Clients, port int) []string {
+	t.Helper()
+	notes, err := s.Connect("box", both, s.Targets("box", port, true), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return notes
+}
+
+func TestConnectAndDisconnect(t *testing.T) {
+	s, c := box(t), testClients(t)
+	write(t, c.Podman, `{"Connection":{"Default":"theirs","Connections":{"theirs":{"URI":"unix:///x","New":1}}},"Farm":{"List":{"f":["theirs"]}}}`)
+	if notes := connect(t, s, c, 2222); len(notes) > 0 {
+		t.Error(notes)
+	}
+	text, _ := os.ReadFile(c.Podman)
+	for _, want := range []string{`"URI": "ssh://floe@127.0.0.1:2222/run/podman/podman.sock"`, `"New": 1`, `"Default": "theirs"`, `"Farm"`} {
+		if !strings.Contains(indent(t, text), want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+	connect(t, s, c, 3333) // the port has changed: ours is brought up to date
+	if text, _ := os.ReadFile(c.Podman); !strings.Contains(string(text), ":3333/") || strings.Contains(string(text), ":2222/") {
+		t.Errorf("%s", text)
+	}
+	if notes, err := s.Disconnect("box", c); err != nil || len(notes) > 0 {
+		t.Error(notes, err)
+	}
+	text, _ = os.ReadFile(c.Podman)
+	if strings.Contains(string(text), "floe") || !strings.Contains(indent(t, text), `"New": 1`) {
+		t.Errorf("left is\n%s", text)
+	}
+	if left, _ := filepath.Glob(filepath.Join(c.Docker, "contexts", "meta", "*")); len(left) > 0 {
+		t.Errorf("left is %s", left)
+	}
+	if _, err := s.Disconnect("box", c); err != nil {
+		t.Error("a second time:", err)
+	}
+}
+
+// TestSomebodysOwnIsLeftAlone has entries of the machine's name from before,
+// and entries that floe made and a person has changed since.
+func TestSomebodysOwnIsLeftAlone(t *testing.T) {
+	const podmanText = `{"Connection":{"Connections":{"floe-box":{"URI":"ssh://them@example.org/run/podman.sock"}}}}`
+	const dockerText = `{"Name":"floe-box","Metadata":{},"Endpoints":{"docker":{"Host":"tcp://example.org:2376"}}}`
+	s, c := box(t), testClients(t)
+	meta := dockerMeta(c.Docker, "floe-box")
+	same := func(when string) {
+		t.Helper()
+		for path, want := range map[string]string{c.Podman: podmanText, meta: dockerText} {
+			if got, err := os.ReadFile(path); err != nil || string(got) != want {
+				t.Errorf("%s: %s is now %s, %v", when, path, got, err)
+			}
+		}
+	}
+	write(t, c.Podman, podmanText)
+	write(t, meta, dockerText)
+	if notes := connect(t, s, c, 2222); len(notes) != 2 {
+		t.Errorf("notes: %q", notes)
+	}
+	same("made before")
+	if _, err := s.Disconnect("box", c); err != nil {
+		t.Fatal(err)
+	}
+	same("removed")
+
+	os.Remove(c.Podman)
+	os.Remove(meta)
+	connect(t, s, c, 2222)
+	write(t, c.Podman, podmanText)
+	write(t, meta, dockerText)
+	connect(t, s, c, 2223)
+	same("changed by a person, brought up to date")
+	if _, err := s.Disconnect("box", c); err != nil {
+		t.Fatal(err)
+	}
+	same("changed by a person, removed")
+
+	// One that podman before version 5 keeps elsewhere.
+	os.Remove(c.Podman)
+	write(t, c.Older, "[engine.service_destinations.floe-box]\nuri = \"ssh://them@example.org/x\"\n")
+	if notes := connect(t, s, c, 2222); len(notes) != 2 {
+		t.Errorf("notes: %q", notes)
+	}
+	if _, err := os.Stat(c.Podman); err == nil {
+		t.Error("podman has a connection twice")
+	}
+	// A file that nobody can read is not written over.
+	write(t, c.Podman, "{")
+	if _, err := s.Connect("box", both, s.Targets("box", 1, true), c); err == nil {
+		t.Error("a broken file was no error")
+	}
+	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
+		t.Errorf("the broken file is now %s", text)
+	}
+}
+
+// TestDockerItself lets the docker client, where there is one, say what it
+// finds.
+func TestDockerItself(t *testing.T) {
+	program, err := exec.LookPath("docker")
+	if err != nil {
+		t.Skip("no docker client here")
+	}
+	s, c := box(t), testClients(t)
+	docker := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Env = []string{"DOCKER_CONFIG=" + c.Docker, "HOME=" + t.TempDir()}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("docker %s: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	connect(t, s, c, 2222)
+	if got := docker("context", "inspect", "floe-box", "--format", "{{.Endpoints.docker.Host}}"); got != "ssh://floe-box\n" {
+		t.Errorf("docker reads %q", got)
+	}
+	docker("context", "use", "floe-box")
+	notes, err := s.Disconnect("box", c)
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "context use default") {
+		t.Errorf("%q, %v", notes, err)
+	}
+	docker("context", "use", "default")
+	if got := docker("context", "ls", "-q"); got != "default\n" {
+		t.Errorf("docker lists %q", got)
+	}
+}
+
+func TestSSHConfiguration(t *testing.T) {
+	const own = "Host *\n    Compression yes\n"
+	s := box(t)
+	home := t.TempDir()
+	config, real := filepath.Join(home, ".ssh", "config"), filepath.Join(home, "dotfiles", "ssh")
+	write(t, real, own)
+	if err := os.Chmod(real, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(config), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, config); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA"); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		if added, err := s.IncludeSSH(config); added != want || err != nil {
+			t.Errorf("time %d: %v, %v", i, added, err)
+		}
+	}
+	text, _ := os.ReadFile(real)
+	if st, err := os.Lstat(config); err != nil || st.Mode()&os.ModeSymlink == 0 || !strings.HasSuffix(string(text), own) || strings.Count(string(text), "Include") != 1 {
+		t.Errorf("%v %v:\n%s", st.Mode(), err, text)
+	}
+	if st, _ := os.Stat(real); st.Mode().Perm() != 0o644 {
+		t.Errorf("its mode is now %v", st.Mode())
+	}
+	// ssh -G prints what ssh makes of a configuration.
+	if ssh, err := exec.LookPath("ssh"); err == nil {
+		out, err := exec.CommandContext(t.Context(), ssh, "-F", config, "-G", "floe-box").CombinedOutput()
+		for _, want := range []string{"hostname 127.0.0.1", "port 2222", "user floe", "hostkeyalias floe-box", "stricthostkeychecking true", "compression yes", "identityfile " + s.Identity} {
+			if err != nil || !strings.Contains(string(out), want+"\n") {
+				t.Errorf("no %q: %v\n%s", want, err, out)
+			}
+		}
+	}
+	if removed, err := s.ExcludeSSH(config); removed || err != nil {
+		t.Errorf("removed while there is a machine: %v, %v", removed, err)
+	}
+	if err := s.ForgetSSH("box"); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := s.ExcludeSSH(config); !removed || err != nil {
+		t.Errorf("not removed: %v, %v", removed, err)
+	}
+	if text, _ := os.ReadFile(real); string(text) != own {
+		t.Errorf("left is %q", text)
+	}
+}
