@@ -216,8 +216,10 @@ func (g *guest) plugUAS(s stickDevice) {
 	g.t.Helper()
 	g.do("blockdev-add", object{"driver": "file", "node-name": s.id + "-file", "filename": s.file})
 	g.do("blockdev-add", object{"driver": "raw", "node-name": s.id + "-0", "file": s.id + "-file"})
-	g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0"})
+	g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0", "serial": s.serial})
 	g.do("device_add", object{"driver": "scsi-hd", "id": s.id + "-disk", "bus": s.id + ".0", "drive": s.id + "-0", "serial": s.serial})
+	// The disk comes after the enclosure, which is looked into once: again.
+	g.say("sleep 2; for host in /sys/class/scsi_host/host*/scan; do echo '- - -' | sudo tee $host >/dev/null; done")
 }
 
 // pull pulls a stick out.
@@ -297,7 +299,7 @@ func toolbox(t *testing.T, image string) string {
 			t.Fatal(err)
 		}
 	}
-	root := archivetest.Tools(t, "checks-disks", "cryptsetup-bin", "lvm2", "mdadm", "squashfs-tools")
+	root := archivetest.Tools(t, "checks-disks", "base-files", "dash", "coreutils", "cryptsetup-bin", "lvm2", "mdadm", "squashfs-tools")
 	args := []string{"mksquashfs", "/", "tools.sqfs", "-quiet", "-no-progress", "-comp", "gzip", "-Xcompression-level", "1", "-noappend",
 		"-wildcards", "-e", "proc/*", "sys/*", "dev/*", "build/tools.sqfs", "tmp/*", "run/*"}
 	if err := root.Run(t.Context(), sandbox.Command{Args: args, Work: dir, Stderr: os.Stderr, Stdout: io.Discard}); err != nil {
@@ -306,15 +308,9 @@ func toolbox(t *testing.T, image string) string {
 	return filepath.Join(dir, "tools.sqfs")
 }
 
-// throttled is a port of QEMU's that lets so many bytes a second through.
+// throttle is a port of QEMU's that lets so many bytes a second through.
 func (g *guest) throttle(name string, bytesPerSecond int) object {
 	g.t.Helper()
 	g.do("object-add", object{"qom-type": "throttle-group", "id": name, "limits": object{"bps-write": bytesPerSecond}})
 	return object{"driver": "throttle", "throttle-group": name}
-}
-
-// limit changes how much a throttle lets through.
-func (g *guest) limit(name string, bytesPerSecond int) {
-	g.t.Helper()
-	g.do("qom-set", object{"path": "/objects/" + name, "property": "limits", "value": object{"bps-write": bytesPerSecond}})
 }

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	chunk   = 4 << 20 // bytes of one read or write
-	writers = 2       // writes in flight, so that the disk never waits for the next
-	readers = 2       // reads in flight
-	spare   = 2       // buffers beyond those in flight
+	chunk   = 1 << 20 // bytes of one read or write; a slow stick takes a second for it
+	writers = 4       // writes in flight, so that the disk never waits for the next
+	readers = 4       // reads in flight
+	spare   = 4       // buffers beyond those in flight
 )
 
 // piece is a part of the image on its way.
