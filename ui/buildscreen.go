@@ -243,10 +243,7 @@ func (f frame) errorLines(err error) []string {
 // result says what was built and what to type.
 func (b *buildScreen) result(f frame) []string {
 	var lines []string
-	keys := 6
-	for _, p := range b.built.Parts {
-		keys = max(keys, ansi.StringWidth(clean(p.Key)))
-	}
+	keys := 6 // "sha256", whose value then fits on a line
 	row := func(key, value string) {
 		head := f.Muted.Render(pad(clean(key), keys+2))
 		for _, l := range wrap(value, f.width-keys-2) {
@@ -260,6 +257,9 @@ func (b *buildScreen) result(f frame) []string {
 	lines = append(append(lines, ""), f.commands(b.built.Next)...)
 	if f.describe && len(b.built.Parts) > 0 {
 		lines = append(lines, "")
+		for _, p := range b.built.Parts {
+			keys = max(keys, ansi.StringWidth(clean(p.Key)))
+		}
 		for _, p := range b.built.Parts {
 			row(p.Key, clean(p.Value))
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
+	"floe/internal/vt"
 	"floe/steps"
 )
 
@@ -58,7 +59,7 @@ type console struct {
 	secondary *os.File
 	before    unix.Termios
 	mu        sync.Mutex
-	screen    *screen
+	screen    *vt.Screen
 	raw       bytes.Buffer
 	exited    chan error
 }
@@ -71,7 +72,7 @@ func openConsole(t *testing.T, cmd *exec.Cmd) *console {
 	}
 	t.Cleanup(func() { primary.Close() })
 	t.Cleanup(func() { secondary.Close() })
-	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: newScreen(80, 24), exited: make(chan error, 1)}
+	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1)}
 	c.resize(80, 24)
 	c.before = c.termios()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = secondary, secondary, secondary
@@ -108,7 +109,7 @@ func (c *console) termios() unix.Termios {
 
 func (c *console) resize(cols, rows uint16) {
 	c.mu.Lock()
-	c.screen.resize(int(cols), int(rows))
+	c.screen.Resize(int(cols), int(rows))
 	c.mu.Unlock()
 	if err := pty.Setsize(c.pty, &pty.Winsize{Cols: cols, Rows: rows}); err != nil {
 		c.t.Fatal(err)
@@ -164,7 +165,7 @@ func (c *console) ends(code int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.screen.alt || c.screen.hidden {
+	if c.screen.Alt || c.screen.Hidden {
 		c.t.Error("the alternate screen, or a hidden cursor, is left behind")
 	}
 	for _, mode := range []string{"?2004"} { // bracketed paste

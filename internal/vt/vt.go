@@ -1,34 +1,52 @@
-package cli
+// Package vt is as much of a terminal (ECMA-48, xterm) as floe draws with: text
+// with its colours, a cursor, erasing, inserting, scrolling. Tests look at what
+// the real program shows through it, and pictures for the manual are made with it.
+//
+// It is no terminal to work with: it answers nothing, knows no tab stops but every
+// eighth column, no character sets, and no scrollback.
+package vt
 
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// screen is as much of a terminal (ECMA-48, xterm) as the wizard draws with:
-// text, cursor, erasing, inserting, scrolling.
-type screen struct {
+// Cell is one place on a screen.
+type Cell struct {
+	Text string // a grapheme; "" is blank
+	Half bool   // the second half of a wide one before it
+	Style
+}
+
+// Screen is what a terminal shows. The zero value is of no use; see New.
+type Screen struct {
+	Alt    bool // the alternate screen is on
+	Hidden bool // the cursor is hidden
+
 	rows, cols  int
-	cells       [][]string
+	cells       [][]Cell
 	x, y        int
 	top, bottom int // of the scrolling region
-	alt, hidden bool
+	style       Style
 	last        string // for REP
 	rest        []byte // of a sequence that is not complete yet
 }
 
-func newScreen(cols, rows int) *screen {
-	s := &screen{}
-	s.resize(cols, rows)
+// New gives an empty screen.
+func New(cols, rows int) *Screen {
+	s := &Screen{}
+	s.Resize(cols, rows)
 	return s
 }
 
-func (s *screen) resize(cols, rows int) {
-	cells := make([][]string, rows)
+// Resize gives the screen another size; what has no room any more is lost.
+func (s *Screen) Resize(cols, rows int) {
+	cells := make([][]Cell, rows)
 	for y := range cells {
-		cells[y] = make([]string, cols)
+		cells[y] = make([]Cell, cols)
 		if y < len(s.cells) {
 			copy(cells[y], s.cells[y])
 		}
@@ -38,9 +56,9 @@ func (s *screen) resize(cols, rows int) {
 }
 
 // Write takes what a program draws.
-func (s *screen) Write(p []byte) (int, error) {
+func (s *Screen) Write(p []byte) (int, error) {
 	data := append(s.rest, p...)
-	for len(data) > 0 {
+	for len(data) > 0 && utf8.FullRune(data) {
 		seq, width, n, state := ansi.DecodeSequence(data, ansi.NormalState, nil)
 		if state != ansi.NormalState && n == len(data) {
 			break // incomplete
@@ -52,7 +70,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s *screen) take(seq string, width int) {
+func (s *Screen) take(seq string, width int) {
 	switch {
 	case width > 0:
 		s.put(seq, width)
@@ -75,19 +93,19 @@ func (s *screen) take(seq string, width int) {
 	}
 }
 
-func (s *screen) put(text string, width int) {
+func (s *Screen) put(text string, width int) {
 	if s.x+width > s.cols {
 		s.x = 0
 		s.down()
 	}
-	s.cells[s.y][s.x], s.last = text, text
+	s.cells[s.y][s.x], s.last = Cell{Text: text, Style: s.style}, text
 	for i := 1; i < width; i++ {
-		s.cells[s.y][s.x+i] = ""
+		s.cells[s.y][s.x+i] = Cell{Half: true, Style: s.style}
 	}
 	s.x += width
 }
 
-func (s *screen) down() {
+func (s *Screen) down() {
 	if s.y == s.bottom {
 		s.scroll(s.top, 1)
 	} else {
@@ -96,26 +114,26 @@ func (s *screen) down() {
 }
 
 // scroll moves the rows from top to the region's end up by n, or down.
-func (s *screen) scroll(top, n int) {
+func (s *Screen) scroll(top, n int) {
 	for ; n > 0; n-- {
 		copy(s.cells[top:s.bottom], s.cells[top+1:s.bottom+1])
-		s.cells[s.bottom] = make([]string, s.cols)
+		s.cells[s.bottom] = make([]Cell, s.cols)
 	}
 	for ; n < 0; n++ {
 		copy(s.cells[top+1:s.bottom+1], s.cells[top:s.bottom])
-		s.cells[top] = make([]string, s.cols)
+		s.cells[top] = make([]Cell, s.cols)
 	}
 }
 
 // control obeys a control sequence, without its CSI.
-func (s *screen) control(seq string) {
+func (s *Screen) control(seq string) {
 	final, params := seq[len(seq)-1], seq[:len(seq)-1]
 	if on := final == 'h'; params == "?1049" {
-		s.alt = on
+		s.Alt = on
 		s.erase(0, 0, s.rows-1, s.cols-1)
 		return
 	} else if params == "?25" {
-		s.hidden = !on
+		s.Hidden = !on
 		return
 	}
 	fields := strings.Split(params, ";")
@@ -130,6 +148,10 @@ func (s *screen) control(seq string) {
 	row := s.cells[s.y]
 	x := min(s.x, s.cols-1)
 	switch final {
+	case 'm':
+		if params == "" || params[0] < '<' { // else it is private: xterm's keys
+			s.style.set(params)
+		}
 	case 'A':
 		s.y = max(0, s.y-n(0, 1))
 	case 'B':
@@ -173,9 +195,9 @@ func (s *screen) control(seq string) {
 			s.put(s.last, ansi.StringWidth(s.last))
 		}
 	case 'P':
-		copy(row[x:], append(append([]string{}, row[min(s.cols, x+n(0, 1)):]...), make([]string, n(0, 1))...))
+		copy(row[x:], append(append([]Cell{}, row[min(s.cols, x+n(0, 1)):]...), make([]Cell, n(0, 1))...))
 	case '@':
-		copy(row[x:], append(make([]string, n(0, 1)), row[x:]...)[:s.cols-x])
+		copy(row[x:], append(make([]Cell, n(0, 1)), row[x:]...)[:s.cols-x])
 	case 'L':
 		s.scroll(s.y, -n(0, 1))
 	case 'M':
@@ -192,28 +214,40 @@ func (s *screen) control(seq string) {
 	}
 }
 
-func (s *screen) erase(y0, x0, y1, x1 int) {
+func (s *Screen) erase(y0, x0, y1, x1 int) {
 	for y := y0; y <= y1; y++ {
 		for x := 0; x < s.cols; x++ {
 			if (y > y0 || x >= x0) && (y < y1 || x <= x1) {
-				s.cells[y][x] = ""
+				s.cells[y][x] = Cell{Style: Style{Back: s.style.Back}}
 			}
 		}
 	}
 }
 
 // String gives the rows as a person sees them.
-func (s *screen) String() string {
+func (s *Screen) String() string {
 	var b strings.Builder
 	for _, row := range s.cells {
 		line := ""
 		for _, c := range row {
-			if c == "" {
-				c = " "
+			if c.Text == "" && !c.Half {
+				c.Text = " "
 			}
-			line += c
+			line += c.Text
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
 }
+
+// Rows gives the cells, a copy.
+func (s *Screen) Rows() [][]Cell {
+	rows := make([][]Cell, len(s.cells))
+	for y, row := range s.cells {
+		rows[y] = append([]Cell{}, row...)
+	}
+	return rows
+}
+
+// Cursor tells where the cursor is, counted from 0.
+func (s *Screen) Cursor() (x, y int) { return min(s.x, s.cols-1), s.y }
