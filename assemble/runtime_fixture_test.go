@@ -31,6 +31,10 @@ import (
 	"floe/qemu"
 )
 
+// long is how long a runtime may take for anything, for the same reason as
+// patience; docker has much more to do than ssh.
+const long = 10 * time.Minute
+
 // host is where a guest's network of QEMU reaches this machine's loopback.
 const host = "10.0.2.2"
 
@@ -111,7 +115,7 @@ func dataDisk(t *testing.T, size int64) string {
 func (b *box) boot() {
 	b.t.Helper()
 	b.r = boot(b.top, b.image.Path, b.options...)
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(b.t.Context(), long)
 	defer cancel()
 	if _, err := b.r.Reached(ctx, qemu.Runtime); err != nil {
 		b.t.Fatalf("the runtime is not ready: %v", err)
@@ -131,7 +135,7 @@ func (b *box) run(command string) string {
 // feed is run with something on standard input.
 func (b *box) feed(in io.Reader, command string) string {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(b.t.Context(), long)
 	defer cancel()
 	var out, errs bytes.Buffer
 	code, err := b.c.Stream(ctx, command, sshclient.Streams{In: in, Out: &out, Err: &errs})
@@ -260,7 +264,7 @@ func (b *box) client(args ...string) string {
 		b.t.Fatal(err)
 	}
 	b.setUpSSH(root.Direct("/usr/bin/ssh"))
-	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(b.t.Context(), long)
 	defer cancel()
 	argv := root.Direct("/usr/bin/"+args[0], args[1:]...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
