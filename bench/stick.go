@@ -117,7 +117,13 @@ func (b *bench) writeTimes(ctx context.Context, image, device string) (wrote, re
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.floe, "--progress", "json", "write", image, "--to", device, "--serial", disk.Serial, "--new-data")
 	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return 0, 0, 0, err
+	}
+	peak := watchMemory(cmd.Process.Pid)
+	err = cmd.Wait()
+	memory = <-peak
+	if err != nil {
 		return 0, 0, 0, fmt.Errorf("floe write: %w\n%s", err, &said)
 	}
 	for lines := bufio.NewScanner(&out); lines.Scan(); {
@@ -133,9 +139,30 @@ func (b *bench) writeTimes(ctx context.Context, image, device string) (wrote, re
 			wrote += e.Elapsed
 		}
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok || wrote == 0 || read == 0 {
+	if wrote == 0 || read == 0 || memory == 0 {
 		return 0, 0, 0, errors.New("floe write tells no times")
 	}
-	return wrote, read, usage.Maxrss << 10, nil
+	return wrote, read, memory, nil
+}
+
+// watchMemory gives, once a process has ended, the most memory that it had, in
+// bytes: VmHWM of proc_pid_status(5), looked at until there is none. What
+// wait4 tells counts in the memory of the process that started it.
+func watchMemory(pid int) <-chan int64 {
+	result := make(chan int64, 1)
+	go func() {
+		var most int64
+		for ; ; time.Sleep(20 * time.Millisecond) {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			_, rest, ok := bytes.Cut(status, []byte("VmHWM:"))
+			if err != nil || !ok { // ended, or about to be reaped
+				result <- most
+				return
+			}
+			var kib int64
+			_, _ = fmt.Sscan(string(rest), &kib)
+			most = max(most, kib<<10)
+		}
+	}()
+	return result
 }

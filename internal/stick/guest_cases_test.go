@@ -89,8 +89,8 @@ func (g *guest) guards() {
 	luks, raid1, raid2 := g.sees("lukslvm"), g.sees("raid1"), g.sees("raid2")
 	chroot := func(command string) { g.t.Helper(); g.say("sudo chroot " + tools + " sh -ec '" + command + "'") }
 	const lvm = `--config "devices { use_devicesfile=0 } activation { udev_sync=0 udev_rules=0 } global { use_lvmlockd=0 }"`
-	chroot("echo secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 " + luks.Path + " -")
-	chroot("echo secret | cryptsetup --disable-external-tokens open " + luks.Path + " vault -")
+	chroot("printf secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 " + luks.Path + " -")
+	chroot("printf secret | cryptsetup --disable-external-tokens --key-file=- open " + luks.Path + " vault")
 	if why := g.sees("lukslvm").Refused; !strings.Contains(why, "is open as vault") {
 		g.t.Errorf("LUKS: %q", why)
 	}

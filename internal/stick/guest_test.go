@@ -219,7 +219,7 @@ func (g *guest) plugUAS(s stickDevice) {
 	g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0", "serial": s.serial})
 	g.do("device_add", object{"driver": "scsi-hd", "id": s.id + "-disk", "bus": s.id + ".0", "drive": s.id + "-0", "serial": s.serial})
 	// The disk comes after the enclosure, which is looked into once: again.
-	g.say("sleep 2; for host in /sys/class/scsi_host/host*/scan; do echo '- - -' | sudo tee $host >/dev/null; done")
+	g.say("sleep 2; for host in /sys/class/scsi_host/host*/scan; do echo '- - -' | sudo tee $host; done >/dev/null 2>&1; true")
 }
 
 // pull pulls a stick out.
