@@ -53,7 +53,7 @@ func podmanWorks(b *box, podman, published string) {
 	b.run(podman + " tag " + host + ":" + b.registry + "/tiny tiny")
 	got := b.run(podman + " run --rm " + limits + ` tiny sh -c "` + readAll + `"`)
 	if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, loopback6) {
-		b.t.Errorf("from inside: got %q, want it to begin with %q", got, want)
+		b.t.Errorf("from inside: got %q, want it to begin with %q and end with IPv6", got, want)
 	}
 	if podman == "sudo podman" && !strings.Contains(got, "containers-default") {
 		b.t.Errorf("no AppArmor profile is in force: %q", got)
