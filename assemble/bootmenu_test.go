@@ -285,7 +285,7 @@ func TestEditedLine(t *testing.T) {
 	s.says("for i in $(seq 240); do ! [ -e /etc/service/acpid ] || break; sleep 0.25; done; sleep 2")
 	for _, tt := range []struct{ name, command, want string }{
 		{"superuser", "id -u", "0"},
-		{"base", "ls /run/tcz 2>/dev/null | wc -l", "0"},
+		{"base", "ls /usr/local/tcz 2>/dev/null | wc -l", "0"},
 		{"embed", `awk '$2 == "/" {print $3}' /proc/mounts`, "rootfs"},
 		{"nodhcp", "ip -4 addr show eth0 | grep -c inet", "0"},
 		{"nontp", "sleep 6; pgrep ntpd | wc -l", "0"},

@@ -175,7 +175,7 @@ func TestLoadMerges(t *testing.T) {
 		g.expect("etc/tool.conf", "default")
 		g.expect("etc/mine.conf", "mine")
 	}
-	if target, _ := os.Readlink(g.path("usr/bin/tool")); target != g.path("run/tcz/tool/usr/bin/tool") {
+	if target, _ := os.Readlink(g.path("usr/bin/tool")); target != g.path("usr/local/tcz/tool/usr/bin/tool") {
 		t.Errorf("/usr/bin/tool leads to %s", target)
 	}
 	if target, _ := os.Readlink(g.path("run/service/tool")); target != "/etc/sv/tool" {
@@ -222,7 +222,7 @@ func TestLoadRefuses(t *testing.T) {
 	if got := g.succeeds("tce-status"); got != "good\n" {
 		t.Errorf("loaded: %q", got)
 	}
-	if _, err := os.Stat(g.path("run/tcz/libs")); err == nil {
+	if _, err := os.Stat(g.path("usr/local/tcz/libs")); err == nil {
 		t.Error("the changed package was mounted")
 	}
 	g.write(optional+"/libs.tcz", "package libs")
@@ -309,7 +309,7 @@ func TestLoadSigned(t *testing.T) {
 	}
 	// The next boot: nothing is downloaded, and a changed list is not believed.
 	again := func() {
-		for _, name := range []string{"run/tce/signed.sha256", "usr/local/tce.installed", "run/tcz"} {
+		for _, name := range []string{"run/tce/signed.sha256", "usr/local/tce.installed", "usr/local/tcz"} {
 			g.must(os.RemoveAll(g.path(name)))
 		}
 	}
