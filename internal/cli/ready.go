@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"floe/internal/report"
 	"floe/internal/sshclient"
 	"floe/qemu"
+	"floe/steps"
 )
 
 // makeReady waits until a machine answers by ssh and its runtimes by their
@@ -92,7 +94,7 @@ func tell(r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish)
 		return nil, err
 	}
 	config := sshConfig()
-	if w.sshConfig {
+	if w.sshConfig && slices.Contains(spec.Runtimes, steps.Docker) {
 		added, err := sh.IncludeSSH(config)
 		if err != nil {
 			notes = append(notes, err.Error()+"; "+fault.Hint(err))

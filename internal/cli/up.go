@@ -59,7 +59,7 @@ func upCommand(out *terminal) *cobra.Command {
 	flags.StringArrayVar(&w.ports, "port", nil, "`HOST:GUEST`, a port of this host that reaches one of the machine; again for more")
 	flags.StringVar(&w.share, "share", "", "`FOLDER` of this host, which the machine has at "+machines.SharePoint+"; '' for none")
 	flags.BoolVar(&w.rebuild, "build", false, "build its image anew")
-	flags.BoolVar(&w.sshConfig, "ssh-config", true, "let ssh know the machine by name: one Include in ~/.ssh/config, which docker needs")
+	flags.BoolVar(&w.sshConfig, "ssh-config", true, "let ssh know a machine with docker by name: one Include in ~/.ssh/config, which docker needs")
 	return cmd
 }
 
