@@ -36,8 +36,14 @@ func TestMain(m *testing.M) {
 // floe prepares the real program in a home of its own, in a folder of its own.
 func floe(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
+	return floeFor(t, time.Minute, env, args...)
+}
+
+// floeFor is floe, which may run that long.
+func floeFor(t *testing.T, limit time.Duration, env []string, args ...string) *exec.Cmd {
+	t.Helper()
 	home := t.TempDir()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Dir = filepath.Join(home, "work")
@@ -62,6 +68,7 @@ type console struct {
 	screen    *vt.Screen
 	raw       bytes.Buffer
 	exited    chan error
+	patience  time.Duration // for what is to be seen
 }
 
 func openConsole(t *testing.T, cmd *exec.Cmd) *console {
@@ -72,7 +79,7 @@ func openConsole(t *testing.T, cmd *exec.Cmd) *console {
 	}
 	t.Cleanup(func() { primary.Close() })
 	t.Cleanup(func() { secondary.Close() })
-	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1)}
+	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1), patience: 20 * time.Second}
 	c.resize(80, 24)
 	c.before = c.termios()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = secondary, secondary, secondary
@@ -132,7 +139,7 @@ func (c *console) keys(text string) *console {
 func (c *console) sees(texts ...string) *console {
 	c.t.Helper()
 	missing := ""
-	for late := time.Now().Add(20 * time.Second); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
+	for late := time.Now().Add(c.patience); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
 		view := c.String()
 		missing = ""
 		for _, text := range texts {

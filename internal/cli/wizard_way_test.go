@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"floe/internal/store"
+)
+
+// TestWizardBuildsAndTriesOut is the whole way in a real terminal: from the
+// first question to an image, to a machine that boots it, in over ssh, to its
+// console and back, until it is off. What is built comes from the person's own
+// store, in which most of it is there already.
+func TestWizardBuildsAndTriesOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and boots")
+	}
+	dir, err := store.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirror := os.Getenv("FLOE_MIRROR") // "" is the host's own
+	cmd := floeFor(t, time.Hour, []string{"FLOE_STORE=" + dir, "FLOE_MIRROR=" + mirror, "FLOE_RUNTIME=none", "FLOE_MEMORY=128"})
+	c := openConsole(t, cmd)
+	c.sees("Start").keys("\r")
+	for _, s := range screens {
+		c.sees(s).keys("\r")
+	}
+	c.patience = 40 * time.Minute // without a warm store
+	c.sees("Done", "sha256", "floe run --detach floe-amd64.iso")
+	if info, err := os.Stat(filepath.Join(cmd.Dir, "floe-amd64.iso")); err != nil || info.Size() < 4<<20 {
+		t.Errorf("the image: %v, %v", info, err)
+	}
+	c.keys("\r").sees("firmware", "console")
+	c.keys("?").sees("Ctrl-]").keys("\x1b").sees("s log in over ssh")
+	c.patience = 10 * time.Minute // an emulated machine on a busy host
+	c.sees("MiB used", "ssh ready")
+	c.resize(60, 16)
+	c.sees("MiB used", "console")
+	c.resize(80, 24)
+	c.sees("MiB used", "power off")
+	// The console has every key but one. What is typed there is not what is
+	// waited for: the shell puts it together.
+	c.keys("c").sees("Ctrl-] comes back").keys("\recho con''sole-$((6*7))\r").sees("console-42").keys("\x1d").sees("s log in over ssh")
+	c.keys("s").sees("exit comes back", "10.0.2.15").keys("stty size; echo in''side-$((6*7))\r").sees("24 80", "inside-42").keys("exit\r").sees("s log in over ssh")
+	c.keys("p").sees("QEMU's command line", "-name floe").keys("\x1b").sees("s log in over ssh")
+	c.keys("o").sees("Power the machine off?", "\u276f Keep it running").keys("\r").sees("MiB used")
+	c.keys("o").sees("Power the machine off?").keys("j\r").sees("Done", "has ended: powered off")
+	c.keys("\x03").sees("The image stays").keys("j\r")
+	c.ends(0)
+	if !strings.Contains(c.String(), "What next") {
+		t.Errorf("afterwards the terminal shows\n%s", c)
+	}
+}
