@@ -50,7 +50,7 @@ func TestWrittenStickBoots(t *testing.T) {
 	if got := g.say("hostname; grep -c ' /data ext4 ' /proc/mounts"); got != "first\n1" {
 		t.Errorf("got %q", got)
 	}
-	g.say(`docker volume create kept >/dev/null && echo fish | sudo tee "$(docker volume inspect -f '{{.Mountpoint}}' kept)/food" >/dev/null && sync`)
+	g.say(`sudo docker volume create kept >/dev/null && echo fish | sudo tee "$(sudo docker volume inspect -f '{{.Mountpoint}}' kept)/food" >/dev/null && sync`)
 	g.off()
 
 	second := put(t, image(t, "second", "docker"), d, stick.KeepData)
@@ -62,7 +62,7 @@ func TestWrittenStickBoots(t *testing.T) {
 	if got := g.say("test -d /sys/firmware/efi && hostname"); got != "second" {
 		t.Errorf("got %q", got)
 	}
-	if got := g.say(`sudo cat "$(docker volume inspect -f '{{.Mountpoint}}' kept)/food"`); !strings.HasPrefix(got, "fish") {
+	if got := g.say(`sudo cat "$(sudo docker volume inspect -f '{{.Mountpoint}}' kept)/food"`); !strings.HasPrefix(got, "fish") {
 		t.Errorf("the volume holds %q", got)
 	}
 }

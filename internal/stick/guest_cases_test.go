@@ -34,12 +34,17 @@ func TestInsideQEMU(t *testing.T) {
 		}
 		return path
 	}
+	// USB Attached SCSI is plugged in from the start: QEMU's enclosure tells
+	// nobody of a disk that comes later.
+	fast := stickDevice{id: "fast", serial: "FAST0001", file: disk("fast", 128), size: 128 * mib}
 	g := boot(t, qemu.Memory(512), qemu.CPUs(2), qemu.Boot(qemu.CDROM, img),
 		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: box, Serial: "toolbox"}),
 		qemu.Data(disk("luks", 96), "lukslvm"), qemu.Data(disk("raid-1", 64), "raid1"), qemu.Data(disk("raid-2", 64), "raid2"),
 		qemu.Extra("-device", "qemu-xhci,id=usb",
 			"-drive", "if=none,id=nvme,format=raw,file="+disk("nvme", 64), "-device", "nvme,drive=nvme,serial=NVME0001",
-			"-drive", "if=none,id=card,format=raw,file="+disk("card", 64), "-device", "sdhci-pci", "-device", "sd-card,drive=card"))
+			"-drive", "if=none,id=card,format=raw,file="+disk("card", 64), "-device", "sdhci-pci", "-device", "sd-card,drive=card",
+			"-drive", "if=none,id=fast-drive,format=raw,file="+fast.file, "-device", "usb-uas,id=fast,bus=usb.0,serial="+fast.serial,
+			"-device", "scsi-hd,bus=fast.0,drive=fast-drive"))
 	g.say("sudo mkdir -p " + tools + " /run/toolbox /run/upper && sudo mount -t squashfs -o ro /dev/$(basename $(dirname $(grep -l toolbox /sys/block/*/serial))) /run/toolbox")
 	g.say("sudo mount -t tmpfs none /run/upper && sudo mkdir /run/upper/up /run/upper/work && " +
 		"sudo mount -t overlay -o lowerdir=/run/toolbox,upperdir=/run/upper/up,workdir=/run/upper/work none " + tools)
@@ -50,7 +55,7 @@ func TestInsideQEMU(t *testing.T) {
 	t.Run("lists", func(t *testing.T) { g.t = t; g.lists() })
 	t.Run("guards", func(t *testing.T) { g.t = t; g.guards() })
 	t.Run("writes usb-storage", func(t *testing.T) { g.t = t; g.writes(img, func(s stickDevice) { g.plug(s) }) })
-	t.Run("writes usb-uas", func(t *testing.T) { g.t = t; g.writesUAS(img) })
+	t.Run("writes usb-uas", func(t *testing.T) { g.t = t; g.writesUAS(img, fast) })
 	t.Run("keeps off a mounted one, and unmounts", func(t *testing.T) { g.t = t; g.unmounts() })
 	t.Run("EIO", func(t *testing.T) { g.t = t; g.failing() })
 	t.Run("stalls", func(t *testing.T) { g.t = t; g.stalls(img) })
@@ -193,9 +198,7 @@ func (g *guest) writes(image string, plug func(stickDevice)) {
 	g.misses(s.serial)
 }
 
-func (g *guest) writesUAS(image string) {
-	s := g.newStick("fast", "FAST0001")
-	g.plugUAS(s)
+func (g *guest) writesUAS(image string, s stickDevice) {
 	d := g.sees(s.serial)
 	if d.Bus != disks.USB {
 		g.t.Errorf("%+v", d)
@@ -346,7 +349,7 @@ func (g *guest) swapped() {
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		return "{ echo '" + string(line) + "'; sleep 60; } | sudo " + program + " serve-writing"
+		return "{ echo '" + string(line) + "'; sleep 20; } | sudo " + program + " serve-writing"
 	}
 	if out, code := g.try(order(chosen.Disk)); code != int(fault.Disk) || !strings.Contains(out, "plugged in after the choice") {
 		g.t.Errorf("exit code %d\n%s", code, out)

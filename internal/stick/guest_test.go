@@ -211,17 +211,6 @@ func (g *guest) plug(s stickDevice, between ...object) {
 	g.do("device_add", object{"driver": "usb-storage", "id": s.id, "bus": "usb.0", "drive": top, "serial": s.serial, "removable": true})
 }
 
-// plugUAS plugs it in as a disk that speaks USB Attached SCSI.
-func (g *guest) plugUAS(s stickDevice) {
-	g.t.Helper()
-	g.do("blockdev-add", object{"driver": "file", "node-name": s.id + "-file", "filename": s.file})
-	g.do("blockdev-add", object{"driver": "raw", "node-name": s.id + "-0", "file": s.id + "-file"})
-	g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0", "serial": s.serial})
-	g.do("device_add", object{"driver": "scsi-hd", "id": s.id + "-disk", "bus": s.id + ".0", "drive": s.id + "-0", "serial": s.serial})
-	// The disk comes after the enclosure, which is looked into once: again.
-	g.say("sleep 2; for host in /sys/class/scsi_host/host*/scan; do echo '- - -' | sudo tee $host; done >/dev/null 2>&1; true")
-}
-
 // pull pulls a stick out.
 func (g *guest) pull(s stickDevice) {
 	g.t.Helper()
