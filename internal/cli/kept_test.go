@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -42,7 +43,10 @@ func newPerson(t *testing.T) person {
 // floe runs floe and gives what it printed and its exit code.
 func (p person) floe(args ...string) (out, errs string, code int) {
 	p.Helper()
-	cmd := exec.CommandContext(p.Context(), os.Args[0], args...)
+	// Cleanups run it as well, when the test's own context has ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Context()), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env, cmd.Dir = p.env, p.home
 	var o, e strings.Builder
 	cmd.Stdout, cmd.Stderr = &o, &e

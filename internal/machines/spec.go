@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/pelletier/go-toml/v2"
@@ -146,6 +147,20 @@ func parseForward(text string) (qemu.Forward, error) {
 	return qemu.Forward{Host: h, Guest: g}, nil
 }
 
+// listen takes a port of this host, 0 for any that is free. A QEMU that was
+// killed holds its ports until the last of its threads has ended, so a port
+// that is taken is tried again for a moment.
+func listen(port int) (l net.Listener, err error) {
+	for range 20 {
+		l, err = net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return l, err
+}
+
 // ChoosePorts puts a free port of this host wherever one should be taken, and
 // checks that the others are free. They are kept from then on.
 func (sp *Spec) ChoosePorts(name string) error {
@@ -161,7 +176,7 @@ func (sp *Spec) ChoosePorts(name string) error {
 		}
 	}()
 	take := func(port int, hint string) (int, error) {
-		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := listen(port)
 		switch {
 		case err == nil:
 			held = append(held, l)
