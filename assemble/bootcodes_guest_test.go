@@ -17,9 +17,9 @@ import (
 
 // parser runs the booted system's parser of boot codes in its own shell.
 type parser struct {
-	t             *testing.T
-	dir, busybox  string
-	before, after []string // names of files
+	t            *testing.T
+	dir, busybox string
+	before       []string // names of files
 }
 
 func newParser(t *testing.T) *parser {

@@ -72,7 +72,7 @@ func checkUser(s string) error {
 func checkKey(s string) error {
 	kind, text, ok := strings.Cut(s, ":")
 	if !ok {
-		return errors.New("wanted is TYPE:BASE64, such as ssh-ed25519:AAAA...")
+		return errors.New("wanted is TYPE:BASE64, such as ssh-ed25519:AAAAC3Nz")
 	}
 	blob, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
