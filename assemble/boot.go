@@ -153,10 +153,6 @@ var kernelArgs = []string{
 	// On a single processor the kernel would rewrite each locked instruction
 	// of its own without the lock: 0.15 s of an emulated boot, for little.
 	"noreplace-smp",
-	// The kernel would wait for a few ticks of the PIT and give up if they
-	// come late, as they do in an emulator on a busy host. Boards for which
-	// the check was made are older than 64-bit processors' second generation.
-	"no_timer_check",
 }
 
 // BootLine gives the kernel's command line of an image, as its menu shows it.

@@ -23,7 +23,7 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	mirror := os.Getenv("FLOE_MIRROR") // "" is the host's own
-	cmd := floeFor(t, time.Hour, []string{"FLOE_STORE=" + dir, "FLOE_MIRROR=" + mirror, "FLOE_RUNTIME=none", "FLOE_MEMORY=128"})
+	cmd := floeFor(t, time.Hour, []string{"FLOE_STORE=" + dir, "FLOE_MIRROR=" + mirror, "FLOE_RUNTIME=none", "FLOE_MEMORY=128", "FLOE_CPUS=1"})
 	c := openConsole(t, cmd)
 	c.sees("Start").keys("\r")
 	for _, s := range screens {
