@@ -33,7 +33,7 @@ var contained = []struct{ name, command string }{
 	{"processors", `awk '{print $1 / $2}' /sys/fs/cgroup/cpu.max`},
 	{"processes", `echo "at most $(cat /sys/fs/cgroup/pids.max)"`},
 	{"memory used", `echo $(($(cat /sys/fs/cgroup/memory.current) / 1024)) KiB`},
-	{"process 1", `tr '\0' ' ' </proc/1/cmdline`},
+	{"process 1", `echo $(tr '\0' ' ' </proc/1/cmdline)`},
 	{"seccomp", `awk '/^Seccomp:/ {print ($2 == 2 ? "a filter is in force" : "off")}' /proc/self/status`},
 	{"AppArmor", `cat /proc/self/attr/current`},
 }
