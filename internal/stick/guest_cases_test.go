@@ -14,7 +14,6 @@ import (
 	"floe/internal/disks"
 	"floe/internal/fault"
 	"floe/internal/iso"
-	"floe/internal/sshclient"
 	"floe/internal/stick"
 	"floe/qemu"
 )
@@ -203,7 +202,7 @@ func (g *guest) writesUAS(image string, s stickDevice) {
 	if d.Bus != disks.USB {
 		g.t.Errorf("%+v", d)
 	}
-	if driver := g.say("basename $(readlink -f /sys/block/" + d.Kernel + "/device/../../../../driver)"); driver != "uas" {
+	if driver := g.say("basename $(readlink -f /sys/block/" + d.Kernel + "/device/../../../driver)"); driver != "uas" {
 		g.t.Errorf("the driver is %s", driver)
 	}
 	if out, code := g.write(d, ""); code != 0 {
@@ -250,21 +249,20 @@ func (g *guest) failing() {
 	g.misses(s.serial)
 }
 
-// background starts 'floe write' and waits until it has begun to write.
+// background starts 'floe write' and waits until it has begun to write. What
+// it says goes to a file of the guest's, which await reads meanwhile.
 func (g *guest) background(d listed) (end func() (string, int)) {
 	g.t.Helper()
 	type ended struct {
-		out  string
 		code int
 		err  error
 	}
 	done := make(chan ended, 1)
-	var out bytes.Buffer
 	ctx, cancel := context.WithTimeout(g.t.Context(), 4*time.Minute)
 	go func() {
 		defer cancel()
-		code, err := g.ssh.Stream(ctx, fmt.Sprintf("%s --progress json write %s --to %s --serial %s --new-data 2>&1 | tee /tmp/writing", program, inside, d.Path, d.Serial), sshclient.Streams{Out: &out, Err: &out})
-		done <- ended{"", code, err}
+		result, err := g.ssh.Run(ctx, fmt.Sprintf("%s --progress json write %s --to %s --serial %s --new-data >/tmp/writing 2>&1", program, inside, d.Path, d.Serial))
+		done <- ended{result.Code, err}
 	}()
 	g.await("write/body")
 	return func() (string, int) {
@@ -272,11 +270,7 @@ func (g *guest) background(d listed) (end func() (string, int)) {
 		if e.err != nil {
 			g.t.Fatal(e.err)
 		}
-		code := 0
-		if strings.Contains(out.String(), "error") {
-			code = int(fault.Disk)
-		}
-		return out.String(), code
+		return g.say("cat /tmp/writing"), e.code
 	}
 }
 
@@ -291,9 +285,9 @@ func (g *guest) stalls(image string) {
 	g.plug(s, g.throttle("brake", 128<<10)) // a write takes longer than a stall is
 	d := g.sees(s.serial)
 	end := g.background(d)
-	out, _ := end()
-	if !strings.Contains(out, "it goes on after") || !strings.Contains(out, `"stage":"write/finish","kind":"done"`) {
-		g.t.Errorf("%s", out)
+	out, code := end()
+	if code != 0 || !strings.Contains(out, "it goes on after") || !strings.Contains(out, `"stage":"write/finish","kind":"done"`) {
+		g.t.Errorf("exit code %d\n%s", code, out)
 	}
 	g.written(s, image)
 	g.pull(s)
@@ -318,8 +312,8 @@ func (g *guest) pulledWhile() {
 	d := g.sees(s.serial)
 	end := g.background(d)
 	g.pull(s)
-	out, _ := end()
-	if !strings.Contains(out, "pulled out at") || !strings.Contains(out, "does not boot") {
+	out, code := end()
+	if code != int(fault.Disk) || !strings.Contains(out, "pulled out at") || !strings.Contains(out, "does not boot") {
 		g.t.Errorf("%s", out)
 	}
 	g.misses(s.serial)
