@@ -6,17 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"floe/assemble"
 	"floe/internal/fault"
-	"floe/internal/sshclient"
 	"floe/steps"
 	"floe/ui"
 )
@@ -107,20 +104,15 @@ func mirrorLines(address net.Addr) []ui.Command {
 
 // sign signs with floe's own key and with those of the person's agent.
 func (t *terminal) sign(ctx context.Context, sums []byte) ([]byte, error) {
-	own, _, err := sshclient.Identity(identityDir())
+	signers, done, err := ownSigners(ctx)
 	if err != nil {
 		return nil, err
 	}
-	signers := []ssh.Signer{own}
-	agent, closeAgent, err := sshclient.AgentSigners(ctx, os.Getenv("SSH_AUTH_SOCK"))
-	if err == nil {
-		defer closeAgent()
-		signers = append(signers, agent...)
-	}
+	defer done()
 	signatures, err := assemble.SignSums(sums, signers...)
 	if err != nil && len(signers) > 1 { // an agent may refuse
 		fmt.Fprintln(t.Err, "The agent did not sign: "+strings.TrimSpace(err.Error()))
-		return assemble.SignSums(sums, own)
+		return assemble.SignSums(sums, signers[0]) // floe's own
 	}
 	return signatures, err
 }

@@ -97,16 +97,11 @@ func dial(ctx context.Context, r *qemu.Running) (*sshclient.Client, error) {
 	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
 		return nil, err
 	}
-	own, _, err := sshclient.Identity(identityDir())
+	signers, done, err := ownSigners(ctx)
 	if err != nil {
 		return nil, err
 	}
-	signers := []ssh.Signer{own}
-	agent, closeAgent, err := sshclient.AgentSigners(ctx, os.Getenv("SSH_AUTH_SOCK"))
-	if err == nil {
-		defer closeAgent()
-		signers = append(signers, agent...)
-	}
+	defer done()
 	return sshclient.Dial(ctx, sshclient.Options{
 		Addr: r.SSHAddr(), User: userName, Signers: signers, HostKeys: r.Guest().HostKeys,
 		KeepAlive: 15 * time.Second,
@@ -150,4 +145,18 @@ func (t *terminal) remoteTerminal(ctx context.Context, client *sshclient.Client,
 		Streams: sshclient.Streams{In: lent, Out: lent, Err: lent},
 		Name:    os.Getenv("TERM"), Size: lent.Size(), Resized: lent.Resized(),
 	})
+}
+
+// ownSigners are floe's own key and those of the person's agent, if there is
+// one. They can be used until done is called.
+func ownSigners(ctx context.Context) (signers []ssh.Signer, done func(), err error) {
+	own, _, err := sshclient.Identity(identityDir())
+	if err != nil {
+		return nil, nil, err
+	}
+	agent, done, err := sshclient.AgentSigners(ctx, os.Getenv("SSH_AUTH_SOCK"))
+	if err != nil {
+		return []ssh.Signer{own}, func() {}, nil
+	}
+	return append([]ssh.Signer{own}, agent...), done, nil
 }

@@ -3,6 +3,8 @@ package disks
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,8 +131,11 @@ func TestEqualSticks(t *testing.T) {
 // carries / is refused.
 func TestThisMachine(t *testing.T) {
 	list, err := Here().List(Options{Virtual: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip(err) // a container may show no sysfs
+	}
 	if err != nil {
-		t.Skip(err) // a container may show nothing
+		t.Fatal(err)
 	}
 	root, _ := os.ReadFile("/proc/self/mountinfo")
 	m, ok := covering(parseMounts(string(root)), "/")
