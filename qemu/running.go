@@ -268,14 +268,14 @@ func (r *Running) follow() error {
 	return nil
 }
 
-// Kill ends QEMU at once and waits until it is gone.
+// Kill ends QEMU at once and waits until it is gone, and what it left behind.
 func (r *Running) Kill() {
 	r.mu.Lock()
 	r.killed = true
 	r.mu.Unlock()
 	r.signal(unix.SIGKILL) // whether it came to an end is seen below
 	select {
-	case <-r.ended:
+	case <-r.cleaned:
 	case <-time.After(10 * time.Second): // a process stuck in the kernel
 	}
 }
