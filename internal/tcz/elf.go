@@ -77,12 +77,14 @@ func readNeeds(name string, a arch.Arch) (needs, error) {
 }
 
 // folders lists where ld.so(8) looks for the libraries of a file, in order.
-// Debian's has the multiarch folders compiled in.
+// Debian's has the multiarch folders compiled in. The last is the file's own:
+// private libraries that need each other say nothing of where they are, because
+// the program that loads the one has loaded the other, from a path of its own.
 func (n needs) folders(name string, a arch.Arch) []string {
 	var list []string
 	for _, p := range n.paths {
 		p = strings.NewReplacer("$ORIGIN", "/"+path.Dir(name), "${ORIGIN}", "/"+path.Dir(name)).Replace(p)
 		list = append(list, strings.TrimPrefix(path.Clean(p), "/"))
 	}
-	return append(list, "usr/lib/"+a.Triplet(), "usr/lib", "usr/lib64")
+	return append(list, "usr/lib/"+a.Triplet(), "usr/lib", "usr/lib64", path.Dir(name))
 }

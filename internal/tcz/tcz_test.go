@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -158,9 +159,25 @@ func TestResolve(t *testing.T) {
 
 func TestRunPath(t *testing.T) {
 	n := needs{paths: []string{"$ORIGIN/../private", "/opt/lib"}}
-	want := []string{"usr/private", "opt/lib", "usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64"}
+	want := []string{"usr/private", "opt/lib", "usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64", "usr/bin"}
 	if got := n.folders("usr/bin/x", "amd64"); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestPrivateLibraries: systemd's libraries lie in a folder of their own and
+// tell nothing of it when they need each other.
+func TestPrivateLibraries(t *testing.T) {
+	const dir = "usr/lib/x86_64-linux-gnu/systemd/"
+	x := tree(map[string]string{
+		"usr": "/", "usr/lib": "/", "usr/lib/x86_64-linux-gnu": "/", path.Clean(dir): "/", dir + "core.so": "", dir + "shared.so": "",
+	})
+	c := newChoice("amd64", x, nil)
+	if err := c.libraries(dir+"core.so", needs{libraries: []string{"shared.so"}}); err != nil || !c.taken[dir+"shared.so"] {
+		t.Errorf("%v, took %v", err, c.taken)
+	}
+	if err := newChoice("amd64", x, nil).libraries("usr/bin/x", needs{libraries: []string{"shared.so"}}); err == nil {
+		t.Error("a program without a path found a private library")
 	}
 }
 
