@@ -21,11 +21,12 @@ import (
 type device interface {
 	io.ReaderAt
 	io.WriterAt
-	Size() int64   // bytes
-	Flush() error  // everything written is on the medium
-	Forget() error // nothing of it stays in the page cache
-	Reread() error // the kernel reads the partition table
-	Gone() bool    // it was pulled out
+	Size() int64               // bytes
+	Discard(at, n int64) error // that part reads as zeros from now on, and nothing was sent
+	Flush() error              // everything written is on the medium
+	Forget() error             // nothing of it stays in the page cache
+	Reread() error             // the kernel reads the partition table
+	Gone() bool                // it was pulled out
 }
 
 // aligned gives zeroed memory that direct I/O takes, at the start of a page.
@@ -122,6 +123,14 @@ func (b *block) ioctl(request uintptr, arg unsafe.Pointer) error {
 
 // Size is the disk's, in bytes.
 func (b *block) Size() int64 { return b.disk.Size }
+
+// Discard has the disk give a part of it up, if it promises that this reads as
+// zeros afterwards. A plain discard promises nothing; of a hole that is punched
+// the kernel knows it, by what the disk said of itself, and it fails rather than
+// send zeros (BLKDEV_ZERO_NOFALLBACK in Linux' block/fops.c).
+func (b *block) Discard(at, n int64) error {
+	return unix.Fallocate(int(b.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, n)
+}
 
 // Flush waits until everything is on the medium, the disk's own cache
 // included.

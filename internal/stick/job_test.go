@@ -1,12 +1,15 @@
 package stick
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,7 @@ type file struct {
 	size    int64
 	onWrite func(b []byte, at int64) error
 	onRead  func(b []byte, at int64)
+	discard func(at, n int64) error // nil: it cannot
 	gone    bool
 }
 
@@ -32,6 +36,13 @@ func (f *file) Flush() error  { return nil }
 func (f *file) Forget() error { return nil }
 func (f *file) Reread() error { return nil }
 func (f *file) Gone() bool    { return f.gone }
+
+func (f *file) Discard(at, n int64) error {
+	if f.discard == nil {
+		return unix.EOPNOTSUPP
+	}
+	return f.discard(at, n)
+}
 
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
 	if f.onWrite != nil {
@@ -175,6 +186,76 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			unbootable(t, head, tail)
+		})
+	}
+}
+
+// TestHoles: a disk that discards gets no zeros, one that does not gets them,
+// and one that only says so is found out.
+func TestHoles(t *testing.T) {
+	image := foreign(t)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name    string
+		discard func(*file) func(at, n int64) error
+		class   fault.Class // 0: it is written
+		sent    int64       // bytes of zeros
+	}{
+		{"it discards", func(f *file) func(at, n int64) error {
+			return func(at, n int64) error {
+				_, err := f.File.WriteAt(make([]byte, n), at)
+				return err
+			}
+		}, 0, 0},
+		{"it cannot", func(*file) func(at, n int64) error { return nil }, 0, holeEnd - holeStart},
+		{"it keeps what it had", func(*file) func(at, n int64) error {
+			return func(int64, int64) error { return nil }
+		}, fault.Verify, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			dev := &file{File: f, size: 64 * mib}
+			if _, err := f.Write(bytes.Repeat([]byte{0xaa}, int(dev.size))); err != nil {
+				t.Fatal(err)
+			}
+			dev.discard = tt.discard(dev)
+			var sent atomic.Int64
+			dev.onWrite = func(b []byte, at int64) error {
+				if at >= holeStart && at < holeEnd {
+					sent.Add(int64(len(b)))
+				}
+				return nil
+			}
+			file, err := os.Open(image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			j, err := newJob(order(t, image, disks.Disk{}, NoData), file, false, dev, "/dev/stick", report.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = j.run(t.Context())
+			if tt.class != 0 {
+				if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error(), fmt.Sprintf("first at byte %d", holeStart)) {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			got := make([]byte, len(b))
+			if _, readErr := f.ReadAt(got, 0); err != nil || readErr != nil || !bytes.Equal(got, b) {
+				t.Errorf("%v, %v, or the image is not on the disk", err, readErr)
+			}
+			if sent.Load() != tt.sent {
+				t.Errorf("%d bytes of zeros were sent, not %d", sent.Load(), tt.sent)
+			}
 		})
 	}
 }

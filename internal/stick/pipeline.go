@@ -1,6 +1,7 @@
 package stick
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
 
 	"floe/internal/fault"
@@ -68,7 +70,7 @@ func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
 	done, stop := j.watch(stage)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	pool, work := newPool(writers+spare), make(chan *piece, spare)
+	pool, work, holes := newPool(writers+spare), make(chan *piece, spare), &holes{job: j}
 	group.Go(func() error {
 		defer close(work)
 		return j.pieces(ctx, pool, func(p *piece) error {
@@ -89,7 +91,7 @@ func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := j.put(p.whole(), p.at); err != nil {
+				if err := holes.put(p); err != nil {
 					return err
 				}
 				done.Add(int64(p.n))
@@ -101,8 +103,37 @@ func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	return speed(j.size-headSize, time.Since(start)), nil
+	said := speed(j.size-headSize, time.Since(start))
+	if n := holes.skipped.Load(); n > 0 {
+		said += ", " + humanize.Bytes(uint64(n)) + " of zeros without sending them"
+	}
+	return said, nil
 }
+
+// holes skips the holes of an image: pieces of nothing but zeros, on a disk
+// that can discard and promises zeros then. Whether it kept its promise is seen
+// when all is read back.
+type holes struct {
+	*job
+	skipped atomic.Int64 // bytes
+	refused atomic.Bool  // the disk does not, and is not asked again
+}
+
+func (h *holes) put(p *piece) error {
+	b := p.whole()
+	if !h.refused.Load() && isZero(b) {
+		if h.dev.Discard(p.at, int64(len(b))) == nil {
+			h.skipped.Add(int64(len(b)))
+			return nil
+		}
+		h.refused.Store(true) // whatever is wrong, writing tells it
+	}
+	return h.job.put(b, p.at)
+}
+
+// isZero tells whether bytes, one at least, are all zero: the first is, and
+// each is like the one before.
+func isZero(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
 
 // readBack reads all but the first MiB from the disk and hands it to see, in
 // order.

@@ -20,9 +20,8 @@
 // Writing needs root. Elevate starts a child that has it, in which Serve checks
 // everything again. The package asks nobody, and prints nothing.
 //
-// Holes of the image are written like the rest of it: only a disk that
-// promises to read zeros after it was discarded could leave them out, and
-// sticks do not.
+// Zeros of the image are not sent to a disk that can discard and promises zeros
+// then; they are read back and compared like the rest. Few sticks promise that.
 package stick
 
 import (

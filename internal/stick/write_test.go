@@ -106,23 +106,57 @@ func table(t *testing.T, d disks.Disk) []iso.Partition {
 
 // TestForeign: any ISO goes onto the disk as it is.
 func TestForeign(t *testing.T) {
-	image := filepath.Join(t.TempDir(), "other.iso")
-	b := bytes.Repeat([]byte("foreign "), 400_001)
-	copy(b[0x8000:], "\x01CD001\x01")
-	copy(b[0x8028:], "OTHER                           ")
-	if err := os.WriteFile(image, b, 0o644); err != nil {
+	image := foreign(t)
+	d := disktest.Loop(t, 64)
+	// All of it holds something: what is not sent must be discarded.
+	if err := os.WriteFile(d.Path, bytes.Repeat([]byte{0xaa}, int(d.Size)), 0); err != nil {
 		t.Fatal(err)
 	}
-	d := disktest.Loop(t, 16)
 	o := order(t, image, d, NewData)
 	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "--any") {
 		t.Errorf("%v", err)
 	}
 	o.Any = true
 	mustWrite(t, o)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := content(t, d.Path, 0, int64(len(b))); !bytes.Equal(got, b) {
 		t.Error("it is not on the disk as it is")
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(d.Serial, &st); err != nil {
+		t.Fatal(err)
+	}
+	// A loop device discards where the file system of its file makes holes.
+	f, err := os.OpenFile(filepath.Join(t.TempDir(), "hole"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	can := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, mib) == nil
+	if hole := d.Size - 512*st.Blocks; can && hole < (holeEnd-holeStart)/2 { // the file system counts what it keeps itself
+		t.Errorf("zeros were sent: the disk has discarded %d bytes", hole)
+	}
+}
+
+// Where the zeros of the foreign image are, in bytes.
+const holeStart, holeEnd = 4 * mib, 20 * mib
+
+// foreign makes an ISO that is not floe's, with a hole, and with an end that is
+// that of no sector.
+func foreign(t *testing.T) string {
+	t.Helper()
+	b := bytes.Repeat([]byte("foreign "), 24*mib/8+1)
+	copy(b[0x8000:], "\x01CD001\x01")
+	copy(b[0x8028:], "OTHER                           ")
+	clear(b[holeStart:holeEnd])
+	image := filepath.Join(t.TempDir(), "other.iso")
+	if err := os.WriteFile(image, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return image
 }
 
 // TestRefused changes one thing of a good order at a time. Nothing may be
