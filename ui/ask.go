@@ -28,12 +28,13 @@ type AskOptions struct {
 // questions with an error, and nothing is built.
 func Ask(ctx context.Context, house House, o AskOptions) (*Built, error) {
 	styles := NewStyles(Terminal{Profile: colorprofile.NoTTY, ASCII: true}).At(79)
-	a := &asker{ctx: ctx, house: house, AskOptions: o, styles: styles, input: make(chan string)}
+	a := &asker{ctx: ctx, house: house, AskOptions: o, styles: styles, wanted: make(chan struct{}, 1), input: make(chan string, 1)}
 	go a.read()
+	defer close(a.wanted)
 	err := a.run()
 	if errors.Is(err, errQuit) {
 		if a.built != nil {
-			return a.built, nil
+			return a.built, a.failed
 		}
 		if a.flow != nil && a.flow.Changed() {
 			_ = house.Remember(ctx, a.flow.Plan())
@@ -49,9 +50,11 @@ type asker struct {
 	ctx    context.Context
 	house  House
 	styles Styles
-	input  chan string // lines; closed at the end of the input
+	wanted chan struct{} // for each line that is to be read
+	input  chan string   // lines; closed at the end of the input
 	flow   *steps.Flow
 	built  *Built
+	failed error // of the latest writing of a disk
 }
 
 // What may be said instead of an answer.
@@ -63,17 +66,17 @@ var (
 // maxLine is more than any answer takes, in bytes.
 const maxLine = 1 << 20
 
-// read reads lines for as long as anybody takes them.
+// read reads a line whenever one is wanted, and never before: in between, the
+// input is that of a machine's console, or of whoever asks for a password.
 func (a *asker) read() {
 	defer close(a.input)
 	lines := bufio.NewScanner(a.In)
 	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		select {
-		case a.input <- strings.TrimRight(lines.Text(), "\r"):
-		case <-a.ctx.Done():
+	for range a.wanted {
+		if !lines.Scan() {
 			return
 		}
+		a.input <- strings.TrimRight(lines.Text(), "\r")
 	}
 }
 
@@ -82,6 +85,15 @@ func (a *asker) say(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n"
 func (a *asker) tell(text string) {
 	for _, l := range wrap(clean(text), 79) {
 		a.say("%s", l)
+	}
+}
+
+// item tells a numbered line of a list.
+func (a *asker) item(n int, text string) {
+	head := fmt.Sprintf("  %d. ", n)
+	for _, l := range wrap(clean(text), 79-len(head)) {
+		a.say("%s%s", head, l)
+		head = strings.Repeat(" ", len(head))
 	}
 }
 
@@ -111,6 +123,9 @@ func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
 
 // next gives the next line of the input.
 func (a *asker) next(about, flag string) (string, error) {
+	if a.ctx.Err() == nil {
+		a.wanted <- struct{}{}
+	}
 	select {
 	case <-a.ctx.Done():
 		return "", context.Cause(a.ctx)
@@ -176,7 +191,7 @@ func (a *asker) welcome() error {
 		if b.Err != nil {
 			note = "cannot be used: " + reason(b.Err)
 		}
-		a.say("  %d. %s: %s", i+1, b.Title, note)
+		a.item(i+1, b.Title+": "+note)
 	}
 	for {
 		n, err := a.number("Number [1]:", "how to begin", len(list), 1)
@@ -251,10 +266,13 @@ func (a *asker) answer(step steps.Step) ([]string, error) {
 	now := step.Values(a.flow.Plan())[0]
 	for i, c := range step.Choices {
 		note := c.Help
+		if cost := costs(c); len(cost) > 0 {
+			note += " (" + strings.Join(cost, ", ") + ")"
+		}
 		if c.Refused != "" {
 			note = "not here: " + c.Refused
 		}
-		a.say("  %d. %s: %s", i+1, c.Value, note)
+		a.item(i+1, c.Value+": "+note)
 	}
 	prompt := "Answer [" + now + "]:"
 	switch {
@@ -289,6 +307,9 @@ func (a *asker) answer(step steps.Step) ([]string, error) {
 // effect says what an answer leads to.
 func (a *asker) effect(step steps.Step) {
 	plan := a.flow.Plan()
+	if costly(step) {
+		a.tell("I" + strings.TrimPrefix(figures(plan), "i") + ".")
+	}
 	switch step.Kind {
 	case steps.Codes:
 		for _, hint := range plan.Hints() {

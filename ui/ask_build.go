@@ -17,24 +17,26 @@ func (a *asker) review() error {
 	rows := a.flow.Applying()
 	a.say("\nReview")
 	for i, step := range rows {
-		a.say("  %d. %s: %s", i+1, step.Title, clean(step.Show(a.flow.Plan())))
+		a.item(i+1, step.Title+": "+step.Show(a.flow.Plan()))
 	}
-	words := "build, save, command"
+	words := "build, write, save, command"
 	if a.Try {
-		words = "build, try, save, command"
+		words = "build, try, write, save, command"
 	}
 	for {
 		text, err := a.line("A number to change it, or "+words+":", "the review", "", func() {
-			a.tell("build builds the image; try builds it and boots it in QEMU; save writes floe.toml; command shows the same as a command line.")
+			a.tell("build builds the image; try builds it and boots it in QEMU; write builds it and then asks for a USB stick; save writes floe.toml; command shows the same as a command line.")
 		})
 		if err != nil {
 			return err
 		}
 		switch word := strings.ToLower(text); {
 		case word == "build":
-			return a.build(false)
+			return a.build(nil)
 		case word == "try" && a.Try:
-			return a.build(true)
+			return a.build(a.tryOut)
+		case word == "write":
+			return a.build(a.write)
 		case word == "save":
 			if err := a.save(); err != nil {
 				return err
@@ -74,8 +76,9 @@ func (a *asker) save() error {
 	return nil
 }
 
-// build builds, and on failure asks what to do.
-func (a *asker) build(try bool) error {
+// build builds, and on failure asks what to do. What is to follow, if anything
+// is, follows once the image is there.
+func (a *asker) build(then func() error) error {
 	plan := a.flow.Plan()
 	_ = a.house.Remember(a.ctx, plan)
 	for {
@@ -83,7 +86,7 @@ func (a *asker) build(try bool) error {
 		built, err := a.buildOnce()
 		if err == nil {
 			a.built = &built
-			return a.finish(try)
+			return a.finish(then)
 		}
 		if a.ctx.Err() != nil || fault.Code(err) == int(fault.Cancelled) {
 			return err
@@ -113,25 +116,33 @@ func (a *asker) buildOnce() (Built, error) {
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
 	var sink report.Sink
-	sink, done := startPlain(ctx, a.Out)
+	sink, done := startPlain(ctx, a.Out, "")
 	defer done()
 	return a.house.Build(ctx, a.flow.Plan(), sink)
 }
 
-// finish tries the image out if that is wanted, and asks what is next where
-// somebody is there to say so.
-func (a *asker) finish(try bool) error {
+// tryOut boots the image, with its console here.
+func (a *asker) tryOut() error {
+	if err := a.house.Try(a.ctx, a.flow.Plan(), a.built.Path); err != nil {
+		fmt.Fprint(a.Out, a.styles.Error(err, ""))
+	}
+	return nil
+}
+
+// finish does what was to follow the build, and asks what is next.
+func (a *asker) finish(then func() error) error {
+	words, about := "write to put it on a USB stick", "Writing erases a disk, after you have typed its name."
+	if a.Try {
+		words, about = "try to boot it in QEMU, "+words, "Trying it out gives its console this terminal. "+about
+	}
 	for {
-		if try {
-			if err := a.house.Try(a.ctx, a.flow.Plan(), a.built.Path); err != nil {
-				fmt.Fprint(a.Out, a.styles.Error(err, ""))
+		if then != nil {
+			if err := then(); err != nil && !errors.Is(err, errBack) {
+				return err
 			}
 		}
-		if !a.Try {
-			return errQuit
-		}
 		a.say("\nBuilt: %s", a.built.Path)
-		text, err := a.line("Type try to boot it in QEMU, back for the answers, or quit:", "what to do next", "", func() {})
+		text, err := a.line("Type "+words+", back for the answers, or quit:", "what to do next", "", func() { a.tell(about) })
 		if errors.Is(err, errBack) {
 			return nil
 		}
@@ -141,6 +152,13 @@ func (a *asker) finish(try bool) error {
 		if err != nil {
 			return err
 		}
-		try = strings.EqualFold(text, "try")
+		switch word := strings.ToLower(text); {
+		case word == "try" && a.Try:
+			then = a.tryOut
+		case word == "write":
+			then = a.write
+		default:
+			then = nil
+		}
 	}
 }

@@ -165,3 +165,109 @@ func TestAskIsCancelled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// wholeWrite is theWay, on to a disk.
+var wholeWrite = append(theWay[:len(theWay)-1:len(theWay)-1], "write", "2", "", "sandisk  ultra fit", "quit")
+
+func TestAskWrites(t *testing.T) {
+	house := &testHouse{built: testBuilt(), testSticks: testSticks{disks: testDisks(), written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda"}}}}}
+	built, out, err := ask(t, house, false, wholeWrite...)
+	if err != nil || built == nil || len(house.orders) != 1 {
+		t.Fatalf("%v, %v, %+v\n%s", built, err, house.orders, out)
+	}
+	if o := house.orders[0]; o.Disk.Key != "ultra" || o.Data != NewData || o.Image != testBuilt().Path || o.Size != testBuilt().Size {
+		t.Errorf("%+v", o)
+	}
+	golden(t, "ask-write", out[strings.Index(out, "\nDisks"):])
+}
+
+// A disk is touched only by who has typed its name: not by the end of the
+// input, at whichever question, and not by anything else that is typed.
+func TestAskNeverErasesUnasked(t *testing.T) {
+	start := len(theWay)
+	for n := start; n < len(wholeWrite)-1; n++ {
+		house := &testHouse{built: testBuilt(), testSticks: testSticks{disks: testDisks()}}
+		_, out, err := ask(t, house, false, wholeWrite[:n]...)
+		if fault.Code(err) != int(fault.Usage) || len(house.orders) > 0 {
+			t.Errorf("the input ends after %q: %v, %+v\n%s", wholeWrite[:n], err, house.orders, out)
+		}
+	}
+	way := wholeWrite[:start]
+	for name, tt := range map[string]struct {
+		lines  []string
+		says   string
+		change func(*testHouse)
+	}{
+		"yes":      {[]string{"2", "", "yes", "back", "quit"}, "Nothing was erased", nil},
+		"nothing":  {[]string{"2", "", "", "back", "quit"}, "Nothing was erased", nil},
+		"its path": {[]string{"2", "", "/dev/sda", "quit"}, "Nothing was erased", nil},
+		"refused":  {[]string{"1", "back", "quit"}, "never written: carries /", nil},
+		"no disk":  {[]string{"9", "x", "", "back", "quit"}, "A number from 1 to 4", nil},
+		"back":     {[]string{"2", "back", "2", "", "back", "back", "quit"}, "Type its name to erase it: SanDisk Ultra Fit", nil},
+		"help":     {[]string{"?", "2", "?", "", "?", "quit"}, "Plug the stick in", nil},
+		"gone": {[]string{"2", "", "SanDisk Ultra Fit", "quit"}, "it was pulled out and plugged in again", func(h *testHouse) {
+			h.listed = func() { h.disks = testDisks(); h.disks[1].Seen = "another" }
+		}},
+		"may not": {[]string{"2", "", "SanDisk Ultra Fit", "quit"}, "not in the sudoers file", func(h *testHouse) {
+			h.refuse = fault.New(fault.Missing, "ask for the right to write", "sudo", errors.New("ada is not in the sudoers file"), "")
+		}},
+	} {
+		house := &testHouse{built: testBuilt(), testSticks: testSticks{disks: testDisks()}}
+		if tt.change != nil {
+			tt.change(house)
+		}
+		_, out, err := ask(t, house, true, append(way[:len(way):len(way)], tt.lines...)...)
+		if len(house.orders) > 0 || !strings.Contains(strings.Join(strings.Fields(out), " "), tt.says) {
+			t.Errorf("%s: %+v\n%s", name, house.orders, out)
+		}
+		if want := house.refuse; !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A failure to write is told, and is what the conversation ends with, unless
+// another disk is written after all.
+func TestAskWriteFails(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		house := &testHouse{built: testBuilt(), testSticks: testSticks{disks: testDisks(),
+			failed: fault.New(fault.Disk, "write the image to", "/dev/sda", errors.New("it was pulled out"), "Write it again.")}}
+		lines := wholeWrite[: len(wholeWrite)-1 : len(wholeWrite)-1]
+		if again {
+			house.listed = func() {
+				if len(house.orders) > 0 {
+					house.failed = nil
+				}
+			}
+			lines = append(lines, wholeWrite[len(theWay)-1:]...)
+		}
+		built, out, err := ask(t, house, false, lines...)
+		if built == nil || !strings.Contains(out, "it was pulled out") || again != (err == nil) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
+// TestAskReadsOnlyAnswers: what is typed while a machine has the terminal is
+// the machine's.
+func TestAskReadsOnlyAnswers(t *testing.T) {
+	r, w := io.Pipe()
+	house := &testHouse{built: testBuilt()}
+	left := make(chan string, 1)
+	house.trying = func() {
+		buf := make([]byte, 64)
+		n, _ := r.Read(buf)
+		left <- string(buf[:n])
+	}
+	go func() {
+		for _, line := range append(theWay[:len(theWay)-1:len(theWay)-1], "try", "to the machine", "quit") {
+			fmt.Fprintln(w, line)
+		}
+	}()
+	if _, err := Ask(t.Context(), house, AskOptions{In: r, Out: io.Discard, Try: true}); err != nil {
+		t.Error(err)
+	}
+	if got := <-left; got != "to the machine\n" {
+		t.Errorf("the machine gets %q", got)
+	}
+}

@@ -40,6 +40,7 @@ type Board struct {
 	start    time.Time
 	now      time.Time
 	stopping bool
+	means    string // what stopping means
 }
 
 type stage struct {
@@ -50,8 +51,20 @@ type stage struct {
 	estimate
 }
 
-// NewBoard returns an empty Board.
-func NewBoard() *Board { return &Board{} }
+// keptStages is what stopping a build means.
+const keptStages = "finished stages are kept"
+
+// NewBoard returns an empty Board, of a run whose finished stages are kept.
+func NewBoard() *Board { return &Board{means: keptStages} }
+
+// newBoard is a Board of a run that means something else when it is stopped.
+func newBoard(stopping string) *Board {
+	b := NewBoard()
+	if stopping != "" {
+		b.means = stopping
+	}
+	return b
+}
 
 // Apply takes events in their order and returns the stages that ended with
 // them.

@@ -31,25 +31,23 @@ const buildLog = 5000
 
 // buildScreen shows a build, from its first event to its result.
 type buildScreen struct {
-	plan     string // what is built, in a few words
-	board    *Board
-	ended    []Outcome
-	log      []string
-	titles   map[string]string // of stages, by id
-	state    buildState
-	cancel   context.CancelFunc
-	over     chan struct{} // closed once nothing goes on any more
-	try      bool          // boot it once it is built
-	stopping string        // what stopping means
-	err      error
-	built    Built
-	actions  []option
+	plan    string // what is built, in a few words
+	board   *Board
+	ended   []Outcome
+	log     []string
+	titles  map[string]string // of stages, by id
+	state   buildState
+	cancel  context.CancelFunc
+	over    chan struct{} // closed once nothing goes on any more
+	try     bool          // boot it once it is built
+	err     error
+	built   Built
+	actions []option
 	cursor
 }
 
 func newBuildScreen(plan string, cancel context.CancelFunc, try bool) *buildScreen {
-	return &buildScreen{plan: plan, board: NewBoard(), titles: map[string]string{}, over: make(chan struct{}), cancel: cancel, try: try,
-		stopping: "finished stages are kept"}
+	return &buildScreen{plan: plan, board: NewBoard(), titles: map[string]string{}, over: make(chan struct{}), cancel: cancel, try: try}
 }
 
 func (b *buildScreen) title() string {
@@ -191,7 +189,7 @@ func (b *buildScreen) progress(f frame) []string {
 	}
 	foot := f.Muted.Render(b.plan)
 	if b.state == buildStopping {
-		foot = f.Warn.Render("stopping") + f.Muted.Render("; "+b.stopping)
+		foot = f.Warn.Render("stopping") + f.Muted.Render("; "+b.board.means)
 	}
 	return append(lines, f.ends(foot, f.Muted.Render(span(b.board.now.Sub(b.board.start))), f.width))
 }

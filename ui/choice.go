@@ -81,16 +81,32 @@ func (c *choiceScreen) view(f frame) picture {
 // figures say what the answer at the cursor comes to, where that differs
 // between the answers.
 func (c *choiceScreen) figures(f frame) []string {
-	if !slices.ContainsFunc(c.step.Choices, func(o steps.Choice) bool { return o.Image > 0 || o.Memory > 0 }) {
-		return nil
-	}
 	plan, err := c.with(c.value())
-	if err != nil {
+	if err != nil || !costly(c.step) {
 		return nil
 	}
-	text := fmt.Sprintf("%s image about %s; %d of %d MiB stay for containers",
-		f.Glyphs.Arrow, humanize.Bytes(uint64(plan.ImageSize())), plan.Left(), plan.Memory)
-	return []string{"", f.fit(f.Warm.Render(text), f.width)}
+	return []string{"", f.fit(f.Warm.Render(f.Glyphs.Arrow+" "+figures(plan)), f.width)}
+}
+
+// costly tells that a step's answers differ in what they cost.
+func costly(step steps.Step) bool {
+	return slices.ContainsFunc(step.Choices, func(c steps.Choice) bool { return len(costs(c)) > 0 })
+}
+
+// figures say what a plan comes to.
+func figures(plan *steps.Plan) string {
+	return fmt.Sprintf("image about %s; %d of %d MiB stay for containers", humanize.Bytes(uint64(plan.ImageSize())), plan.Left(), plan.Memory)
+}
+
+// costs says what an answer adds, as far as that is known.
+func costs(c steps.Choice) (words []string) {
+	if c.Image > 0 {
+		words = append(words, "image +"+humanize.Bytes(uint64(c.Image)))
+	}
+	if c.Memory > 0 {
+		words = append(words, fmt.Sprintf("memory +%d MiB", c.Memory))
+	}
+	return words
 }
 
 // choice draws one answer: its name, what it costs, what it is for or why it
@@ -103,13 +119,7 @@ func (f frame) choice(c steps.Choice, here bool) block {
 	case here:
 		style = f.Strong
 	}
-	cost := ""
-	if c.Image > 0 {
-		cost = "image +" + humanize.Bytes(uint64(c.Image))
-	}
-	if c.Memory > 0 {
-		cost += fmt.Sprintf("  memory +%d MiB", c.Memory)
-	}
+	cost := strings.Join(costs(c), "  ")
 	b := block{f.pointed(here, style.Render(pad(c.Title, 12))+"  "+f.Muted.Render(cost))}
 	switch {
 	case c.Refused != "":

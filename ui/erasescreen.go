@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -47,24 +46,10 @@ func (e *eraseScreen) init() tea.Cmd { return tea.Batch(e.look(), e.wait()) }
 
 // look sees the disk again.
 func (e *eraseScreen) look() tea.Cmd {
-	house, ctx, was := e.house, e.ctx, e.order.Disk
+	house, ctx, order := e.house, e.ctx, e.order
 	return func() tea.Msg {
-		list, err := house.Disks(ctx)
-		if err != nil {
-			return againMsg{err: reason(err)}
-		}
-		for _, d := range list {
-			switch {
-			case d.Key != was.Key:
-			case d.Refused != "":
-				return againMsg{err: "it cannot be written any more: " + d.Refused}
-			case d.Seen != was.Seen:
-				return againMsg{err: "it was pulled out and plugged in again; choose it once more"}
-			default:
-				return againMsg{disk: d}
-			}
-		}
-		return againMsg{err: "it is not there any more"}
+		disk, why := order.again(ctx, house)
+		return againMsg{disk, why}
 	}
 }
 
@@ -110,7 +95,7 @@ func (e *eraseScreen) press(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 	case !e.ready:
 		return nil, e.wait()
 	case is(msg, k.Next):
-		if !strings.EqualFold(strings.Join(strings.Fields(e.input.Value()), " "), e.order.Disk.Confirm) {
+		if !e.order.Disk.confirms(e.input.Value()) {
 			return sayIntent{Warn, "That is not its name. Nothing was erased."}, nil
 		}
 		e.asking = true
@@ -123,11 +108,7 @@ func (e *eraseScreen) press(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 
 func (e *eraseScreen) view(f frame) picture {
 	d := e.order.Disk
-	warning := "Everything on this disk will be lost."
-	if e.order.Data == KeepData {
-		warning = "Everything on this disk will be lost, but its data partition."
-	}
-	lines := f.paragraphs(warning, f.Fail.Render)
+	lines := f.paragraphs(e.order.warning(), f.Fail.Render)
 	lines = append(lines, "")
 	lines = append(lines, f.fit(f.Strong.Render(clean(d.Name))+"  "+f.Muted.Render(clean(d.Facts)), f.width), f.fit(f.Muted.Render(d.Path), f.width))
 	if e.err != "" {
@@ -138,17 +119,13 @@ func (e *eraseScreen) view(f frame) picture {
 		lines = append(lines, f.fit(f.Warn.Render(f.Glyphs.Warn+" "+clean(d.Unusual)), f.width))
 	}
 	var lost []string
-	for _, r := range d.Lost {
-		style, word := f.Text, "lost"
-		if r.Level == OK && e.order.Data == KeepData {
-			style, word = f.OK, "kept"
+	for _, r := range e.order.loss() {
+		style := f.Text
+		if r.Level == OK {
+			style = f.OK
 		}
-		lost = append(lost, f.fit("  "+f.Muted.Render(pad(word, 11))+style.Render(clean(r.Value)), f.width))
+		lost = append(lost, f.fit("  "+f.Muted.Render(pad(r.Key, 11))+style.Render(clean(r.Value)), f.width))
 	}
-	for _, m := range d.Mounts {
-		lost = append(lost, f.fit("  "+f.Muted.Render(pad("unmounted", 11))+f.Text.Render(clean(m)), f.width))
-	}
-	lost = append(lost, f.fit("  "+f.Muted.Render(pad("then", 11))+f.Text.Render(e.order.Data.words()), f.width))
 	if room := f.height - len(lines) - 5; len(lost) > room && room > 0 {
 		hidden := len(lost) - room + 1
 		lost = append(lost[:room-1], f.more(f.Glyphs.Down, hidden))

@@ -115,14 +115,14 @@ func (m *live) View() tea.View {
 // which it does only on an error of the terminal, plain lines take over.
 func startLive(ctx context.Context, o Options) (report.Sink, func()) {
 	t := *o.Terminal
-	m := &live{board: NewBoard(), styles: NewStyles(t), width: t.Width, height: t.Height}
+	m := &live{board: newBoard(o.Stopping), styles: NewStyles(t), width: t.Width, height: t.Height}
 	opts := []tea.ProgramOption{
 		tea.WithInput(nil), tea.WithOutput(o.Err), tea.WithEnvironment(o.Env),
 		tea.WithColorProfile(t.Profile), tea.WithoutSignalHandler(), tea.WithFPS(20),
 	}
 	program := tea.NewProgram(m, opts...)
 	ended := make(chan struct{})
-	over := newPlain(o.Err)
+	over := newPlain(o.Err, o.Stopping)
 	pump := NewPump(Beat, func(batch []report.Event) {
 		select {
 		case <-ended:

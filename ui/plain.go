@@ -35,8 +35,8 @@ type told struct {
 	quiet time.Duration // silence already spoken of
 }
 
-func newPlain(w io.Writer) *plain {
-	return &plain{w: w, board: NewBoard(), told: map[string]*told{}}
+func newPlain(w io.Writer, stopping string) *plain {
+	return &plain{w: w, board: newBoard(stopping), told: map[string]*told{}}
 }
 
 // Emit writes the lines that an event calls for.
@@ -131,7 +131,7 @@ func (p *plain) stop() {
 		return
 	}
 	p.board.Stop()
-	p.say("stop", "stopping; finished stages are kept")
+	p.say("stop", "stopping; "+p.board.means)
 }
 
 func (p *plain) close() {

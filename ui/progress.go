@@ -17,6 +17,8 @@ type Options struct {
 	Out  io.Writer // JSON lines go here; nil is os.Stdout
 	Err  io.Writer // the live display and plain lines go here; nil is os.Stderr
 	Env  []string  // nil is os.Environ()
+	// Stopping is what stopping means; "" is that finished stages are kept.
+	Stopping string
 	// Terminal describes Err; nil detects it, its background included.
 	Terminal *Terminal
 }
@@ -70,7 +72,7 @@ func Progress(ctx context.Context, o Options) (report.Sink, func()) {
 	case o.Mode == Auto && o.Terminal.TTY && !o.Terminal.Lines:
 		return startLive(ctx, o)
 	}
-	return startPlain(ctx, o.Err)
+	return startPlain(ctx, o.Err, o.Stopping)
 }
 
 // jsonLines writes each event as one line. Writing to a reader that has gone
@@ -88,8 +90,8 @@ func jsonLines(w io.Writer) report.Sink {
 
 // startPlain runs the plain mode: events are written as they come, and a slow
 // clock notices silence.
-func startPlain(ctx context.Context, w io.Writer) (report.Sink, func()) {
-	p := newPlain(w)
+func startPlain(ctx context.Context, w io.Writer, stopping string) (report.Sink, func()) {
+	p := newPlain(w, stopping)
 	forget := context.AfterFunc(ctx, p.stop)
 	tick := time.NewTicker(time.Second)
 	quit, done := make(chan struct{}), make(chan struct{})

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"strings"
 
 	"floe/internal/report"
 )
@@ -44,6 +45,14 @@ func (d Data) next(has bool) Data {
 	return NewData
 }
 
+// usual is the choice unless the person says otherwise: what there is is kept.
+func (d Disk) usual() Data {
+	if d.HasData {
+		return KeepData
+	}
+	return NewData
+}
+
 // words say the choice.
 func (d Data) words() string {
 	return map[Data]string{
@@ -56,8 +65,58 @@ func (d Data) words() string {
 // WriteOrder is an image, and where it goes.
 type WriteOrder struct {
 	Image string
+	Size  int64 // of the image, in bytes
 	Disk  Disk
 	Data  Data
+}
+
+// again looks at the order's disk once more: minutes may have gone by since it
+// was chosen. It says why the disk can be written no longer.
+func (o WriteOrder) again(ctx context.Context, house House) (now Disk, why string) {
+	list, err := house.Disks(ctx, o.Size)
+	if err != nil {
+		return Disk{}, reason(err)
+	}
+	for _, d := range list {
+		switch {
+		case d.Key != o.Disk.Key:
+		case d.Refused != "":
+			return Disk{}, "it cannot be written any more: " + d.Refused
+		case d.Seen != o.Disk.Seen:
+			return Disk{}, "it was pulled out and plugged in again; choose it once more"
+		default:
+			return d, ""
+		}
+	}
+	return Disk{}, "it is not there any more"
+}
+
+// confirms tells whether what was typed is the name of the disk.
+func (d Disk) confirms(typed string) bool {
+	return d.Confirm != "" && strings.EqualFold(strings.Join(strings.Fields(typed), " "), d.Confirm)
+}
+
+// loss says in words what becomes of what is on a disk; kept rows are OK.
+func (o WriteOrder) loss() (rows []Row) {
+	for _, r := range o.Disk.Lost {
+		row := Row{Key: "lost", Value: r.Value}
+		if r.Level == OK && o.Data == KeepData {
+			row.Level, row.Key = OK, "kept"
+		}
+		rows = append(rows, row)
+	}
+	for _, m := range o.Disk.Mounts {
+		rows = append(rows, Row{Key: "unmounted", Value: m})
+	}
+	return append(rows, Row{Key: "then", Value: o.Data.words()})
+}
+
+// warning is what an order comes to.
+func (o WriteOrder) warning() string {
+	if o.Data == KeepData {
+		return "Everything on this disk will be lost, but its data partition."
+	}
+	return "Everything on this disk will be lost."
 }
 
 // Written is a disk that was written.
@@ -69,8 +128,9 @@ type WriteFunc func(context.Context, WriteOrder, report.Sink) (Written, error)
 // Sticks is what the wizard asks of floe about disks. All but WriterAsks may
 // be slow.
 type Sticks interface {
-	// Disks lists the disks, in the order in which they came.
-	Disks(context.Context) ([]Disk, error)
+	// Disks lists the disks, in the order in which they came. Those that have
+	// fewer bytes than the image needs are refused.
+	Disks(ctx context.Context, need int64) ([]Disk, error)
 
 	// DiskChanges tells when listing them again is worth it, and once at the
 	// beginning. It is closed when the context ends.

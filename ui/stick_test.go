@@ -20,10 +20,18 @@ type testSticks struct {
 	written Written
 	failed  error
 	orders  []WriteOrder
+	listed  func() // called when disks are listed
 }
 
-func (s *testSticks) Disks(context.Context) ([]Disk, error) { return s.disks, nil }
-func (s *testSticks) WriterAsks() bool                      { return s.asks }
+func (s *testSticks) Disks(context.Context, int64) ([]Disk, error) {
+	list := s.disks
+	if s.listed != nil {
+		s.listed()
+	}
+	return list, nil
+}
+
+func (s *testSticks) WriterAsks() bool { return s.asks }
 
 // DiskChanges tells once that there is something to see.
 func (s *testSticks) DiskChanges(context.Context) <-chan struct{} {

@@ -13,6 +13,7 @@ import (
 type targetScreen struct {
 	house   House
 	ctx     context.Context
+	need    int64 // bytes
 	stop    context.CancelFunc
 	changes <-chan struct{}
 	disks   []Disk
@@ -29,8 +30,8 @@ type disksMsg struct {
 	over  bool // no more will come
 }
 
-func newTargetScreen(ctx context.Context, house House) *targetScreen {
-	t := &targetScreen{house: house}
+func newTargetScreen(ctx context.Context, house House, need int64) *targetScreen {
+	t := &targetScreen{house: house, need: need}
 	t.ctx, t.stop = context.WithCancel(ctx)
 	return t
 }
@@ -42,12 +43,12 @@ func (t *targetScreen) init() tea.Cmd {
 
 // wait waits for the next change.
 func (t *targetScreen) wait() tea.Cmd {
-	changes, house, ctx := t.changes, t.house, t.ctx
+	changes, house, ctx, need := t.changes, t.house, t.ctx, t.need
 	return func() tea.Msg {
 		if _, ok := <-changes; !ok {
 			return disksMsg{over: true}
 		}
-		list, err := house.Disks(ctx)
+		list, err := house.Disks(ctx, need)
 		return disksMsg{disks: list, err: err}
 	}
 }
@@ -61,16 +62,12 @@ func (t *targetScreen) row() int {
 	return -1
 }
 
-// choice is what becomes of the rest of a disk: what there is is kept unless
-// the person says otherwise.
+// choice is what becomes of the rest of a disk.
 func (t *targetScreen) choice(d Disk) Data {
-	switch {
-	case t.data != "" && (t.data != KeepData || d.HasData):
+	if t.data != "" && (t.data != KeepData || d.HasData) {
 		return t.data
-	case d.HasData:
-		return KeepData
 	}
-	return NewData
+	return d.usual()
 }
 
 func (t *targetScreen) update(msg tea.Msg) (intent, tea.Cmd) {

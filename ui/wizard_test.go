@@ -35,6 +35,7 @@ type testHouse struct {
 	hold       chan struct{} // a build waits for it, or for its end
 	tried      int
 	tryErr     error
+	trying     func() // while an image is tried out
 	machine    *testMachine
 	testSticks
 }
@@ -96,7 +97,13 @@ func (h *testHouse) Build(ctx context.Context, _ *steps.Plan, sink report.Sink) 
 	return h.built, h.buildErr
 }
 
-func (h *testHouse) Try(context.Context, *steps.Plan, string) error { h.tried++; return h.tryErr }
+func (h *testHouse) Try(context.Context, *steps.Plan, string) error {
+	h.tried++
+	if h.trying != nil {
+		h.trying()
+	}
+	return h.tryErr
+}
 
 // testKey makes a key that looks like one.
 func testKey(comment string, n int) keysource.Key {

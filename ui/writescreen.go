@@ -33,12 +33,12 @@ type writeScreen struct {
 	written Written
 }
 
-// unbootable is what stopping means.
-const unbootable = "the disk will not boot"
+// Unbootable is what it means to stop writing a disk.
+const Unbootable = "the disk will not boot"
 
 func newWriteScreen(order WriteOrder, cancel context.CancelFunc) *writeScreen {
 	w := &writeScreen{buildScreen: newBuildScreen(clean(order.Disk.Name+", "+order.Disk.Path), cancel, false), disk: order.Disk}
-	w.stopping = unbootable
+	w.board = newBoard(Unbootable)
 	return w
 }
 
@@ -125,7 +125,7 @@ func (w *writeScreen) view(f frame) picture {
 		lines = append(f.stages(w.ended, f.height-len(w.actions)-4), "")
 		hint := fault.Hint(w.err)
 		if hint == "" {
-			hint = "Whatever was written, " + unbootable + "."
+			hint = "Whatever was written, " + Unbootable + "."
 		}
 		lines = append(lines, f.paragraphs(hint, f.Warn.Render)...)
 	}
@@ -138,7 +138,11 @@ func (m *wizard) writing() bool { return m.write != nil && m.write.active() }
 // toTarget shows the disks. A disk that is chosen before anything is built is
 // kept for after the build.
 func (m *wizard) toTarget() tea.Cmd {
-	t := newTargetScreen(m.ctx, m.house)
+	need := m.flow.Plan().ImageSize()
+	if m.build != nil && m.build.state == buildDone {
+		need = m.build.built.Size
+	}
+	t := newTargetScreen(m.ctx, m.house, need)
 	m.screen, m.message = t, sayIntent{}
 	return t.init()
 }
@@ -154,7 +158,7 @@ func (m *wizard) choose(c chooseIntent) tea.Cmd {
 
 // toErase asks before anything is lost.
 func (m *wizard) toErase() tea.Cmd {
-	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Disk: m.target.disk, Data: m.target.data})
+	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Size: m.build.built.Size, Disk: m.target.disk, Data: m.target.data})
 	m.screen, m.message = e, sayIntent{}
 	return e.init()
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Disks lists the disks for the wizard.
-func (h *house) Disks(context.Context) ([]ui.Disk, error) {
+func (h *house) Disks(_ context.Context, need int64) ([]ui.Disk, error) {
 	list, err := disks.Here().List(disks.Options{Protect: h.protected(), Virtual: h.virtual})
 	if err != nil {
 		return nil, fault.New(fault.Missing, "list the disks", "", err, "")
@@ -24,7 +24,7 @@ func (h *house) Disks(context.Context) ([]ui.Disk, error) {
 	seen := map[string]bool{}
 	shown := make([]ui.Disk, len(list))
 	for i, d := range list {
-		shown[i] = shownDisk(d)
+		shown[i] = shownDisk(d, need)
 		if seen[shown[i].Key] { // two that tell the same of themselves
 			shown[i].Key += " " + d.Path
 		}
@@ -33,11 +33,11 @@ func (h *house) Disks(context.Context) ([]ui.Disk, error) {
 	return shown, nil
 }
 
-// shownDisk is a disk as the wizard shows it.
-func shownDisk(d disks.Disk) ui.Disk {
+// shownDisk is a disk as the wizard shows it, for an image of so many bytes.
+func shownDisk(d disks.Disk, need int64) ui.Disk {
 	s := ui.Disk{
 		Key: d.Key(), Seen: fmt.Sprint(d.Number, d.Sequence), Path: d.Path, Name: d.Name(), Facts: facts(d), Holds: d.Holds(),
-		Mounts: d.Mounts(), Refused: d.Refused(0), Unusual: d.Unusual(), HasData: hasData(d), Confirm: confirmName(d), ID: d,
+		Mounts: d.Mounts(), Refused: d.Refused(need), Unusual: d.Unusual(), HasData: hasData(d), Confirm: confirmName(d), ID: d,
 	}
 	if len(d.Partitions) == 0 {
 		s.Lost = []ui.Row{{Value: d.Holds()}}

@@ -306,7 +306,7 @@ func (t *terminal) carryOut(ctx context.Context, order stick.Order) (stick.Resul
 	if err != nil {
 		return stick.Result{}, err
 	}
-	sink, done := t.progress(ctx)
+	sink, done := ui.Progress(ctx, ui.Options{Mode: t.mode, Out: t.Out, Err: t.Err, Terminal: &t.err, Stopping: ui.Unbootable})
 	defer done()
 	return do(ctx, order, sink)
 }
