@@ -38,8 +38,8 @@ type (
 	}
 )
 
-func newEraseScreen(ctx context.Context, house House, order WriteOrder) *eraseScreen {
-	return &eraseScreen{ctx: ctx, house: house, order: order, input: newInput(), steady: steadyFor}
+func newEraseScreen(ctx context.Context, house House, order WriteOrder, steady time.Duration) *eraseScreen {
+	return &eraseScreen{ctx: ctx, house: house, order: order, input: newInput(), steady: steady}
 }
 
 func (e *eraseScreen) init() tea.Cmd { return tea.Batch(e.look(), e.wait()) }

@@ -53,8 +53,9 @@ type wizard struct {
 	send   func(tea.Msg)
 
 	width, height int
-	beats         int  // how many ticks there were, for spinners
-	beating       bool // a tick is on its way
+	beats         int           // how many ticks there were, for spinners
+	beating       bool          // a tick is on its way
+	steady        time.Duration // for which a question about erasing must have stood still
 
 	flow    *steps.Flow // nil until it has begun
 	screen  screen
@@ -74,7 +75,7 @@ type wizard struct {
 }
 
 func newWizard(ctx context.Context, house House, styles Styles, width, height int) *wizard {
-	m := &wizard{ctx: ctx, house: house, styles: styles, width: width, height: height, send: func(tea.Msg) {}}
+	m := &wizard{ctx: ctx, house: house, styles: styles, width: width, height: height, steady: steadyFor, send: func(tea.Msg) {}}
 	m.welcome = newWelcome(ctx, house)
 	m.screen = m.welcome
 	return m

@@ -131,6 +131,7 @@ func newRigOn(t *testing.T, house *testHouse, look Terminal, width, height int) 
 	t.Helper()
 	r := &rig{t: t, house: house, m: newWizard(t.Context(), house, NewStyles(look), width, height)}
 	r.m.beating = true // time stands still
+	r.m.steady = time.Millisecond
 	r.m.send = func(msg tea.Msg) { r.send(msg) }
 	r.run(r.m.Init())
 	return r

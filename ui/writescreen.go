@@ -158,7 +158,7 @@ func (m *wizard) choose(c chooseIntent) tea.Cmd {
 
 // toErase asks before anything is lost.
 func (m *wizard) toErase() tea.Cmd {
-	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Size: m.build.built.Size, Disk: m.target.disk, Data: m.target.data})
+	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Size: m.build.built.Size, Disk: m.target.disk, Data: m.target.data}, m.steady)
 	m.screen, m.message = e, sayIntent{}
 	return e.init()
 }
