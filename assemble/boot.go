@@ -12,6 +12,7 @@ import (
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/internal/bootcode"
+	"floe/internal/fat"
 	"floe/internal/grub"
 	"floe/internal/iso"
 	"floe/internal/report"
@@ -95,7 +96,7 @@ func addBoot(s *iso.Spec, a arch.Arch, boot string) error {
 	if core, err = grub.SetID(core, s.ID); err != nil {
 		return err
 	}
-	s.ESP, err = iso.ESP(Label, binary.BigEndian.Uint32(s.ID[:]), s.Time, []iso.ESPFile{{Path: "EFI/BOOT/" + a.EFI(), Content: core}})
+	s.ESP, err = iso.ESP(Label, binary.BigEndian.Uint32(s.ID[:]), s.Time, []fat.File{{Path: "EFI/BOOT/" + a.EFI(), Content: core}})
 	if err != nil {
 		return err
 	}

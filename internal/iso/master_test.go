@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"floe/internal/fat"
 	"floe/internal/fault"
 )
 
@@ -32,7 +33,7 @@ func noise(n int) []byte {
 // fill more than one block of it.
 func sample(t testing.TB) Spec {
 	t.Helper()
-	esp, err := ESP("FLOE", 0x1234abcd, epoch, []ESPFile{{"EFI/BOOT/BOOTX64.EFI", noise(70_001)}})
+	esp, err := ESP("FLOE", 0x1234abcd, epoch, []fat.File{{Path: "EFI/BOOT/BOOTX64.EFI", Content: noise(70_001)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,28 +215,6 @@ func TestRefusesWhatIsNoFile(t *testing.T) {
 	if _, err := Master(t.Context(), sample(t), filepath.Join(t.TempDir(), "none", "floe.iso")); fault.Code(err) != int(fault.Missing) {
 		t.Errorf("output in a folder that is not there: %v", err)
 	}
-}
-
-func TestESPRefuses(t *testing.T) {
-	ok := []ESPFile{{"EFI/BOOT/BOOTX64.EFI", []byte("x")}}
-	for name, err := range map[string]error{
-		"lower case":     espError(epoch, ESPFile{"EFI/boot.efi", nil}),
-		"long name":      espError(epoch, ESPFile{"EFI/BOOTLOADER.EFI", nil}),
-		"no name":        espError(epoch, ESPFile{"EFI//X", nil}),
-		"twice":          espError(epoch, ok[0], ok[0]),
-		"file in a file": espError(epoch, ESPFile{"A", nil}, ESPFile{"A/B", nil}),
-		"too large":      espError(epoch, ESPFile{"A", make([]byte, 17<<20)}),
-		"before FAT":     espError(time.Unix(0, 0), ok...),
-	} {
-		if err == nil {
-			t.Errorf("%s: taken", name)
-		}
-	}
-}
-
-func espError(at time.Time, files ...ESPFile) error {
-	_, err := ESP("FLOE", 1, at, files)
-	return err
 }
 
 // BenchmarkMaster masters an image with 100 MB in it.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"floe/assemble/archivetest"
+	"floe/internal/fat"
 	"floe/internal/iso"
 	"floe/internal/sandbox"
 )
@@ -50,7 +51,7 @@ func newBench(t *testing.T) *bench {
 
 // spec is an image with folders in folders, one of them of several blocks.
 func spec(t *testing.T, mbr []byte) iso.Spec {
-	esp, err := iso.ESP("FLOE", 0x1234abcd, epoch, []iso.ESPFile{
+	esp, err := iso.ESP("FLOE", 0x1234abcd, epoch, []fat.File{
 		{Path: "EFI/BOOT/BOOTX64.EFI", Content: bytes.Repeat([]byte("EFI image "), 7001)},
 		{Path: "EFI/FLOE/EMPTY", Content: nil},
 	})
@@ -236,7 +237,7 @@ func TestESP(t *testing.T) {
 	want(t, b.ask("mdir", "-i", "esp.img", "::EFI/BOOT"), ` Volume in drive : is FLOE +`, ` Volume Serial Number is 1234-ABCD`, `BOOTX64  EFI +70010 2026-01-02 +3:04 *`)
 	for size, cluster := range map[int]string{70_010: "512", 1_900_000: "512", 3_500_000: "1024", 8_000_000: "2048", 16_000_000: "4096"} {
 		content := bytes.Repeat([]byte("0123456789"), size/10)
-		image, err := iso.ESP("FLOE", 1, epoch, []iso.ESPFile{{Path: "EFI/BOOT/BOOTX64.EFI", Content: content}, {Path: "A", Content: []byte("a")}})
+		image, err := iso.ESP("FLOE", 1, epoch, []fat.File{{Path: "EFI/BOOT/BOOTX64.EFI", Content: content}, {Path: "A", Content: []byte("a")}})
 		if err != nil {
 			t.Fatal(err)
 		}
