@@ -126,17 +126,16 @@ func consoleArgs(_ Machine, s Setup) []string {
 	}
 }
 
-// monitorsArgs makes two, because one serves a single client at a time: the floe
-// that started the machine listens to the one for as long as it lives, any
-// other uses the second for a moment.
+// monitorsArgs makes two: one writes events to a file, which is there for every
+// floe and when QEMU has ended; the other serves a single client at a time, for
+// a moment each.
 func monitorsArgs(_ Machine, s Setup) []string {
-	var args []string
-	for _, q := range []struct{ id, path string }{{"events", s.Files.Events}, {"control", s.Files.Control}} {
-		args = append(args,
-			"-chardev", fmt.Sprintf("socket,id=%s,server=on,wait=off,path=%s", q.id, escape(q.path)),
-			"-mon", "mode=control,chardev="+q.id)
+	return []string{
+		"-chardev", "file,id=events,path=" + escape(s.Files.Events) + ",input-path=" + escape(s.Files.Orders),
+		"-mon", "mode=control,chardev=events",
+		"-chardev", "socket,id=control,server=on,wait=off,path=" + escape(s.Files.Control),
+		"-mon", "mode=control,chardev=control",
 	}
-	return args
 }
 
 func networkArgs(m Machine, _ Setup) []string {

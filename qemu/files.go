@@ -46,8 +46,9 @@ type Files struct {
 	FirmwareLog string `json:"firmware_log"` // what SeaBIOS says on its debug port
 	Vars        string `json:"vars"`         // this machine's UEFI variables
 	Initrd      string `json:"initrd"`       // several initrds as one
-	Events      string `json:"events"`       // QMP socket of the floe that started the machine
-	Control     string `json:"control"`      // QMP socket for everybody else
+	Events      string `json:"events"`       // what QEMU told of the machine, in QMP
+	Orders      string `json:"orders"`       // FIFO to the monitor that tells it
+	Control     string `json:"control"`      // QMP socket
 }
 
 // Files are the paths of the machine of that name.
@@ -65,13 +66,14 @@ func (h Home) Files(name string) Files {
 		Vars:        filepath.Join(dir, "uefi-vars"),
 		Initrd:      filepath.Join(dir, "initrd"),
 		Keyboard:    socket + ".keyboard",
-		Events:      socket + ".events",
+		Events:      filepath.Join(dir, "events.qmp"),
+		Orders:      socket + ".orders",
 		Control:     socket + ".control",
 	}
 }
 
 // ends are the files through which a running machine is reached.
-func (f Files) ends() []string { return []string{f.Keyboard, f.Events, f.Control} }
+func (f Files) ends() []string { return []string{f.Keyboard, f.Orders, f.Control} }
 
 // sunPath is the room for a path and its final NUL in sockaddr_un.
 const sunPath = 108
@@ -96,11 +98,9 @@ func (h Home) makeFolders(f Files) error {
 		return fail(fault.Missing, h.Runtime, errors.New("it is not this person's own folder: others could reach the machines"),
 			"set XDG_RUNTIME_DIR to a folder of your own")
 	}
-	for _, s := range []string{f.Events, f.Control} {
-		if len(s) >= sunPath {
-			return fail(fault.Missing, s, fmt.Errorf("the path has %d bytes and a socket's path at most %d", len(s), sunPath-1),
-				"set XDG_RUNTIME_DIR to a folder with a short path")
-		}
+	if n := len(f.Control); n >= sunPath {
+		return fail(fault.Missing, f.Control, fmt.Errorf("the path has %d bytes and a socket's path at most %d", n, sunPath-1),
+			"set XDG_RUNTIME_DIR to a folder with a short path")
 	}
 	return nil
 }
@@ -109,18 +109,20 @@ func (h Home) makeFolders(f Files) error {
 // UEFI variables as the firmware's maker left them, the initrds as one.
 // What an earlier run left is removed.
 func (f Files) prepare(m Machine, flash Flash) error {
-	for _, old := range append(f.ends(), f.Log, f.ConsoleLog, f.FirmwareLog, f.Vars, f.Initrd) {
+	for _, old := range append(f.ends(), f.Log, f.ConsoleLog, f.FirmwareLog, f.Events, f.Vars, f.Initrd) {
 		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	for _, log := range []string{f.Log, f.ConsoleLog, f.FirmwareLog} {
+	for _, log := range []string{f.Log, f.ConsoleLog, f.FirmwareLog, f.Events} {
 		if err := writeAll(log, nil, 1); err != nil {
 			return err
 		}
 	}
-	if err := unix.Mkfifo(f.Keyboard, 0o600); err != nil {
-		return fmt.Errorf("make the FIFO %s: %w", f.Keyboard, err)
+	for _, fifo := range []string{f.Keyboard, f.Orders} {
+		if err := unix.Mkfifo(fifo, 0o600); err != nil {
+			return fmt.Errorf("make the FIFO %s: %w", fifo, err)
+		}
 	}
 	if m.Firmware == UEFI && flash.Vars != "" {
 		if err := writeAll(f.Vars, []string{flash.Vars}, 1); err != nil {

@@ -123,6 +123,9 @@ func TestPowerButtonByAnotherFloe(t *testing.T) {
 	if how, err := r.Stop(ctx, qemu.DefaultPatience()); err != nil || how != qemu.PoweredOff {
 		t.Errorf("stopped: %q, %v", how, err)
 	}
+	if how, at := h.LastEnding("empty"); how != qemu.PoweredOff || time.Since(at) > time.Minute {
+		t.Errorf("afterwards: %q at %s", how, at)
+	}
 }
 
 // More than any pipe holds must come through, once, while somebody has the
@@ -152,13 +155,25 @@ func typeTo(ctx context.Context, t *testing.T, r *qemu.Running, text string) {
 }
 
 func TestResetBeginsAnew(t *testing.T) {
-	ctx, r := guest(t, home(t), qemu.Launch{})
+	h := home(t)
+	ctx, r := guest(t, h, qemu.Launch{})
+	other, err := h.Load("empty") // another floe sees it as well
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_, otherChanged := other.Milestones()
 	before, changed := r.Milestones()
 	typeTo(ctx, t, r, "R")
 	select {
 	case <-changed:
 	case <-ctx.Done():
 		t.Fatal("the reset was not noticed")
+	}
+	select {
+	case <-otherChanged:
+	case <-ctx.Done():
+		t.Fatal("the reset was not noticed by another floe")
 	}
 	again, err := r.Reached(ctx, qemu.Network)
 	if err != nil {

@@ -65,23 +65,36 @@ func command(argv []string, s Setup, detach bool) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = log, log
 	// A FIFO that nobody has open for writing is at its end, and QEMU would
 	// never read it again. So QEMU itself holds it open.
-	keyboard, err := os.OpenFile(s.Files.Keyboard, os.O_RDWR, 0)
-	if err != nil {
-		log.Close()
-		return nil, err
+	for path, first := range map[string]string{s.Files.Keyboard: "", s.Files.Orders: qmp.Negotiation} {
+		fifo, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err == nil {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, fifo)
+			_, err = fifo.WriteString(first)
+		}
+		if err != nil {
+			closeFiles(cmd)
+			return nil, err
+		}
 	}
-	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = s.Files.Dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TMPDIR="+s.Files.Dir)
 	cmd.Env = append(cmd.Env, s.Program.Env...)
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{keyboard}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detach {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
 	return cmd, nil
+}
+
+// closeFiles closes what the process was, or is, given.
+func closeFiles(cmd *exec.Cmd) {
+	for _, f := range append(cmd.ExtraFiles, cmd.Stdout.(*os.File)) {
+		f.Close()
+	}
 }
 
 // spawn starts the process and sees to its end. The thread that starts it
@@ -93,9 +106,7 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
-		for _, f := range append(cmd.ExtraFiles, cmd.Stdout.(*os.File)) {
-			f.Close() // QEMU has its own now
-		}
+		closeFiles(cmd) // QEMU has its own now
 		if err == nil {
 			// An error here means that it has ended already; greet finds
 			// that too, and says more.
@@ -115,14 +126,13 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 	return <-started
 }
 
-// greet connects to QMP and learns what QEMU chose itself.
+// greet connects to QMP, learns what QEMU chose itself, and waits until QEMU
+// writes events down.
 func (r *Running) greet(ctx context.Context) error {
+	var client *qmp.Client
 	for {
-		client, err := qmp.Dial(ctx, r.files.Events, r.event)
-		if err == nil {
-			r.mu.Lock()
-			r.events = client
-			r.mu.Unlock()
+		var err error
+		if client, err = qmp.Dial(ctx, r.files.Control); err == nil {
 			break
 		}
 		select {
@@ -136,7 +146,11 @@ func (r *Running) greet(ctx context.Context) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	table, err := r.events.Monitor(ctx, "info usernet")
+	defer client.Close()
+	table, err := client.Monitor(ctx, "info usernet")
+	if err == nil {
+		err = r.writesEvents(ctx)
+	}
 	if err != nil {
 		select {
 		case <-r.ended:
@@ -145,12 +159,24 @@ func (r *Running) greet(ctx context.Context) error {
 			return err
 		}
 	}
-	v := r.events.Version()
+	v := client.Version()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state.Version = Version{v.Major, v.Minor, v.Micro}
 	r.state.Ports = parseUsernet(table)
 	return nil
+}
+
+// writesEvents waits until QEMU does.
+func (r *Running) writesEvents(ctx context.Context) error {
+	select {
+	case <-r.negotiated:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.ended:
+		return ErrEnded
+	}
 }
 
 var usernetLine = regexp.MustCompile(`TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)`)

@@ -145,6 +145,12 @@ func TestKilledByAnotherIsSeenAsDead(t *testing.T) {
 	if how != qemu.Died || err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("ended: %q, %v", how, err)
 	}
+	if how, _ := h.LastEnding("empty"); how != qemu.Died {
+		t.Errorf("afterwards: %q", how)
+	}
+	if how, _ := h.LastEnding("other"); how != "" {
+		t.Errorf("one that never ran: %q", how)
+	}
 }
 
 func TestContextEndsForegroundMachine(t *testing.T) {

@@ -2,9 +2,10 @@ package qemu
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"io"
 	"os"
+	"sync"
 	"time"
 
 	"floe/internal/fault"
@@ -30,43 +31,47 @@ func (h Home) Load(name string) (*Running, error) {
 		return nil, fault.New(fault.Usage, "look for machine", name, err, "start it first")
 	}
 	r.signal = hold.signal
-	offset, err := r.catchUp()
-	if err != nil {
+	if err := r.catchUp(); err != nil {
 		hold.close()
 		return nil, fault.New(fault.Missing, "read the console of machine", name, err, "")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	in, err := r.console.Follow(ctx, offset)
-	if err != nil {
-		cancel()
-		hold.close()
-		return nil, fault.New(fault.Missing, "read the console of machine", name, err, "")
-	}
-	r.closing = cancel
-	go func() {
-		defer in.Close()
-		r.scribe.follow(in, time.Now)
-	}()
+	gone := make(chan struct{})
 	go func() {
 		defer hold.close()
-		if hold.watch(ctx.Done()) {
-			close(r.ended)
+		if hold.watch(gone) {
+			r.end(nil)
 			r.cleanUp()
 			close(r.cleaned)
 		}
 	}()
+	stop := r.closing
+	r.closing = sync.OnceFunc(func() { stop(); close(gone) })
 	return r, nil
 }
 
-// catchUp reads what the console said so far, to the end of its last whole
-// line, and gives that line's end as an offset.
-func (r *Running) catchUp() (int64, error) {
-	text, err := os.ReadFile(r.files.ConsoleLog)
+// catchUp reads what QEMU told and what the console said so far, to the end of
+// the last whole line, and reads along from there.
+func (r *Running) catchUp() error {
+	told, err := wholeLines(r.files.Events)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	said, err := wholeLines(r.files.ConsoleLog)
+	if err != nil {
+		return err
+	}
 	r.scribe.reached = r.state.Milestones
-	r.scribe.follow(bytes.NewReader(text), func() time.Time { return r.state.Started.Add(-1) })
-	return int64(len(text)), nil
+	r.takeEvents(bytes.NewReader(told)) // a reset makes these old
+	unknown := r.scribe.since.Add(-1)
+	r.scribe.follow(bytes.NewReader(said), func() time.Time { return unknown })
+	return r.readAlong(map[*Console]tail{
+		r.console:  {int64(len(said)), func(in io.Reader) { r.scribe.follow(in, time.Now) }},
+		r.events(): {int64(len(told)), r.takeEvents},
+	})
+}
+
+// wholeLines reads a file to the end of its last whole line.
+func wholeLines(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	return text[:bytes.LastIndexByte(text, '\n')+1], err
 }

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"floe/qemu/qmp"
 )
 
 // Running is a machine that runs, or ran. It is safe for use by several
@@ -31,40 +29,20 @@ type Running struct {
 	settled chan bool               // of the owner: whether there is a state to clean up
 	closing func()                  // stops what Running does in the background
 
+	negotiated chan struct{} // closed when QEMU writes events down
+
 	mu     sync.Mutex
 	state  State
-	events *qmp.Client // of the owner
 	ending Ending
 	exit   error // of cmd.Wait
 	killed bool  // by Kill
-}
-
-// Ending is how a machine ended.
-type Ending string
-
-// The endings. "" means that this floe did not see it happen.
-const (
-	PoweredOff Ending = "powered off" // by the guest, asked or not
-	Rebooted   Ending = "rebooted"    // with NoReboot
-	Panicked   Ending = "panicked"    // the guest's kernel
-	Quit       Ending = "quit"        // QEMU was told to, as if the plug were pulled
-	Terminated Ending = "terminated"  // QEMU got SIGTERM or SIGINT
-	Killed     Ending = "killed"      // QEMU got SIGKILL from this floe
-	Died       Ending = "died"        // QEMU ended with an error, or was killed by another
-)
-
-// endings are QEMU's ShutdownCause values.
-func endings() map[string]Ending {
-	return map[string]Ending{
-		"guest-shutdown": PoweredOff, "guest-reset": Rebooted, "guest-panic": Panicked,
-		"host-qmp-quit": Quit, "host-signal": Terminated, "host-qmp-system-reset": Rebooted,
-	}
 }
 
 func newRunning(s State, owner bool) *Running {
 	r := &Running{
 		files: s.Files, owner: owner, state: s, scribe: newScribe(s.Started),
 		ended: make(chan struct{}), cleaned: make(chan struct{}), settled: make(chan bool, 1), closing: func() {},
+		negotiated: make(chan struct{}),
 	}
 	r.console = &Console{path: s.Files.ConsoleLog, ended: r.ended}
 	return r
@@ -166,66 +144,36 @@ func howExited(err error) string {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return "QEMU ended by itself"
+		return "QEMU was killed, or ended by an error"
 	case errors.As(err, &exit) && exit.Exited():
 		return fmt.Sprintf("QEMU ended with status %d", exit.ExitCode())
 	}
 	return "QEMU ended: " + err.Error()
 }
 
-// event takes what QEMU tells unasked.
-func (r *Running) event(e qmp.Event) {
-	switch e.Name {
-	case "RESET":
-		r.scribe.restart(e.Time)
-	case "GUEST_PANICKED":
-		r.ends(Panicked)
-	case "SHUTDOWN":
-		var data struct {
-			Reason string `json:"reason"`
-		}
-		if json.Unmarshal(e.Data, &data) == nil {
-			if how, ok := endings()[data.Reason]; ok {
-				r.ends(how)
-			}
-		}
-	}
-}
-
-// ends notes how the machine ends; what is known first counts.
-func (r *Running) ends(how Ending) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ending == "" {
-		r.ending = how
-	}
-}
-
 // reap takes the end of QEMU in, in the floe that started it.
 func (r *Running) reap(exit error) {
-	r.mu.Lock()
-	events := r.events
-	r.mu.Unlock()
-	if events != nil {
-		select {
-		case <-events.Gone(): // its last events are in
-		case <-time.After(time.Second):
-		}
-	}
-	r.mu.Lock()
-	r.exit = exit
-	switch {
-	case r.killed && exit != nil:
-		r.ending = Killed
-	case exit != nil:
-		r.ending = Died
-	}
-	r.mu.Unlock()
-	close(r.ended)
+	r.end(exit)
 	defer close(r.cleaned)
 	if <-r.settled {
 		r.cleanUp()
 	}
+}
+
+// end notes how the machine ended: as QEMU told, if it came to that, and with
+// which status, if this floe is its parent.
+func (r *Running) end(exit error) {
+	how, _ := r.files.ending()
+	r.mu.Lock()
+	r.exit, r.ending = exit, how
+	switch {
+	case r.killed && (exit != nil || how == ""):
+		r.ending = Killed
+	case exit != nil || how == "":
+		r.ending = Died
+	}
+	r.mu.Unlock()
+	close(r.ended)
 }
 
 // cleanUp removes the machine's state, unless it is by now another's.
@@ -245,26 +193,38 @@ func (r *Running) cleanUp() {
 	}
 }
 
-// follow begins to read the console, and the firmware's own log for the first
-// sign of life.
+// follow begins to read the console, what QEMU tells, and the firmware's own
+// log for the first sign of life.
 func (r *Running) follow() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	r.closing = cancel
 	firmware := &Console{path: r.files.FirmwareLog, ended: r.ended}
-	for _, c := range []struct {
-		*Console
-		read func(io.Reader, func() time.Time)
-	}{{r.console, r.scribe.follow}, {firmware, r.scribe.signs}} {
-		in, err := c.Follow(ctx, 0)
+	return r.readAlong(map[*Console]tail{
+		r.console:  {0, func(in io.Reader) { r.scribe.follow(in, time.Now) }},
+		firmware:   {0, func(in io.Reader) { r.scribe.signs(in, time.Now) }},
+		r.events(): {0, r.takeEvents},
+	})
+}
+
+// tail is the rest of a growing file, and who reads it.
+type tail struct {
+	offset int64
+	read   func(io.Reader)
+}
+
+// readAlong reads growing files in the background.
+func (r *Running) readAlong(files map[*Console]tail) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	for file, t := range files {
+		in, err := file.Follow(ctx, t.offset)
 		if err != nil {
 			cancel()
 			return err
 		}
 		go func() {
 			defer in.Close()
-			c.read(in, time.Now)
+			t.read(in)
 		}()
 	}
+	r.closing = cancel
 	return nil
 }
 
@@ -305,7 +265,6 @@ func (r *Running) Close() error {
 		return err
 	}
 	defer unlock()
-	defer r.events.Close()
 	if s := r.State(); s.Alive() {
 		return s.write()
 	}

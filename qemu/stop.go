@@ -38,14 +38,13 @@ func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 	default:
 	}
 	for _, step := range []struct {
-		how   Ending
 		limit time.Duration
 		do    func(context.Context) error
 	}{
-		{PoweredOff, p.PowerOff, r.press},
-		{Quit, p.Quit, r.quit},
-		{Terminated, p.Term, func(context.Context) error { return r.signal(unix.SIGTERM) }},
-		{Killed, 10 * time.Second, func(context.Context) error { r.Kill(); return nil }},
+		{p.PowerOff, r.press},
+		{p.Quit, r.quit},
+		{p.Term, func(context.Context) error { return r.signal(unix.SIGTERM) }},
+		{10 * time.Second, func(context.Context) error { r.Kill(); return nil }},
 	} {
 		limit, cancel := context.WithTimeout(ctx, step.limit)
 		err := step.do(limit)
@@ -58,7 +57,6 @@ func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 		cancel()
 		select {
 		case <-r.ended:
-			r.ends(step.how)
 			return r.Wait(context.WithoutCancel(ctx))
 		default:
 		}
@@ -94,20 +92,12 @@ func (r *Running) quit(ctx context.Context) error {
 
 // control runs something on the QMP socket that is for everybody.
 func (r *Running) control(ctx context.Context, do func(*qmp.Client) error) error {
-	c, err := qmp.Dial(ctx, r.files.Control, r.eventOfAnother)
+	c, err := qmp.Dial(ctx, r.files.Control)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	return do(c)
-}
-
-// eventOfAnother takes events on the control socket: the owner has them from
-// its own already.
-func (r *Running) eventOfAnother(e qmp.Event) {
-	if !r.owner {
-		r.event(e)
-	}
 }
 
 // Status asks QEMU for the machine's run state: "running", "paused",

@@ -25,7 +25,8 @@ func lsCommand(out *terminal) *cobra.Command {
 		Use:   "ls",
 		Short: "List machines, and how each is",
 		Long: "Lists the machines of 'floe up', and those that 'floe run' has running. One that should run and does\n" +
-			"not, because its QEMU was killed or this host was started anew, is dead; 'floe up' starts it again.",
+			"not, because its QEMU was killed or this host was started anew, is dead; one that powered itself off is stopped.\n" +
+			"'floe up' starts either again.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			list, err := shelf().List()

@@ -166,14 +166,14 @@ type Condition string
 const (
 	Up      Condition = "running"
 	Stopped Condition = "stopped"
-	Dead    Condition = "dead" // it should run and does not
+	Dead    Condition = "dead" // it should run and does not; not one that powered itself off
 )
 
 // Entry is a machine as a list shows it.
 type Entry struct {
 	Name      string
 	Condition Condition
-	Why       string      // of one that is dead
+	Why       string      // of one that nobody stopped
 	Kept      bool        // it has a file; otherwise 'floe run' started it
 	Spec      Spec        // of one that has a file
 	Running   *qemu.State // of one that runs
@@ -223,9 +223,19 @@ func (s Shelf) entry(name string, state *qemu.State) Entry {
 	if err != nil {
 		return e
 	}
-	e.Condition, e.Why = Dead, "its QEMU has ended without being asked to"
-	if now, err := os.ReadFile(bootIDFile); err == nil && string(now) != string(boot) {
-		e.Why = "this host was started anew"
+	now, err := os.ReadFile(bootIDFile)
+	how, at := s.Home.LastEnding(name)
+	switch {
+	case how == qemu.PoweredOff:
+		e.Why = "powered off from inside at " + at.Local().Format(time.DateTime)
+	case err == nil && string(now) != string(boot):
+		e.Condition, e.Why = Dead, "this host was started anew"
+	case how == qemu.Panicked:
+		e.Condition, e.Why = Dead, "its kernel panicked: 'floe logs "+name+"'"
+	case how == qemu.Quit || how == qemu.Terminated:
+		e.Condition, e.Why = Dead, "its QEMU was ended, but not by 'floe stop'"
+	default:
+		e.Condition, e.Why = Dead, "its QEMU was killed, or ended by an error: 'floe logs --qemu "+name+"'"
 	}
 	return e
 }

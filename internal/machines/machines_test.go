@@ -154,18 +154,23 @@ func TestOneFloeAtATime(t *testing.T) {
 // has ended and one of a process that is by now another.
 func TestList(t *testing.T) {
 	s := testShelf(t)
-	for _, name := range []string{"calm", "killed", "rebooted", "odd"} {
+	for _, name := range []string{"calm", "killed", "rebooted", "odd", "off", "quit"} {
 		if err := s.Save(name, good()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"killed", "rebooted", "odd"} {
+	for _, name := range []string{"killed", "rebooted", "odd", "off", "quit"} {
 		if err := s.Want(name, true); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write(t, filepath.Join(s.Dir("rebooted"), wantedFile), "another-boot\n")
 	write(t, s.Home.Files("odd").State, "not JSON")
+	const began = `{"QMP": {"version": {}}}` + "\r\n" + `{"return": {}}` + "\r\n"
+	const shutdown = `{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "%s"}}` + "\r\n"
+	write(t, s.Home.Files("killed").Events, began)
+	write(t, s.Home.Files("off").Events, began+fmt.Sprintf(shutdown, "guest-shutdown"))
+	write(t, s.Home.Files("quit").Events, began+fmt.Sprintf(shutdown, "host-qmp-quit"))
 	// A process of that number runs, but it is not the QEMU.
 	write(t, s.Home.Files("killed").State, fmt.Sprintf(`{"machine":{"name":"killed"},"process":{"pid":%d,"start":1,"boot_id":"x"}}`, os.Getpid()))
 	write(t, filepath.Join(s.Home.State, "logs-only", "console.log"), "")
@@ -176,11 +181,11 @@ func TestList(t *testing.T) {
 	got := map[string]Condition{}
 	for _, e := range list {
 		got[e.Name] = e.Condition
-		if e.Condition == Dead && e.Why == "" {
-			t.Errorf("%s is dead without a reason", e.Name)
+		if (e.Why == "") != (e.Name == "calm") {
+			t.Errorf("%s is %s: %q", e.Name, e.Condition, e.Why)
 		}
 	}
-	want := map[string]Condition{"calm": Stopped, "killed": Dead, "rebooted": Dead, "odd": Dead}
+	want := map[string]Condition{"calm": Stopped, "killed": Dead, "rebooted": Dead, "odd": Dead, "off": Stopped, "quit": Dead}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

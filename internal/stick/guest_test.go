@@ -118,7 +118,7 @@ func boot(t *testing.T, options ...qemu.Option) *guest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.ssh.Close() })
-	if g.qmp, err = qmp.Dial(ctx, home.Files("stick").Control, nil); err != nil {
+	if g.qmp, err = qmp.Dial(ctx, home.Files("stick").Control); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.qmp.Close() })

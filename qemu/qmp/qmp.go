@@ -1,6 +1,6 @@
 // Package qmp is a small client for the QEMU Machine Protocol: JSON objects,
-// one to a line, over a unix socket. It negotiates capabilities, runs one
-// command after another and hands events on.
+// one to a line. It negotiates capabilities over a unix socket and runs one
+// command after another; it reads events from a monitor that writes to a file.
 //
 // It follows QEMU's docs/interop/qmp-spec.rst. It does not do out-of-band
 // commands, file descriptor passing or schema introspection, and it knows
@@ -16,7 +16,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 )
 
 // Version is QEMU's own version, from the greeting.
@@ -24,13 +23,6 @@ type Version struct {
 	Major int `json:"major"`
 	Minor int `json:"minor"`
 	Micro int `json:"micro"`
-}
-
-// Event is something that QEMU tells unasked, such as SHUTDOWN or RESET.
-type Event struct {
-	Name string          // the event's name in QEMU's schema
-	Time time.Time       // the host's clock at the moment of the event
-	Data json.RawMessage // the event's own fields; may be nil
 }
 
 // Error is a command that QEMU refused.
@@ -52,7 +44,6 @@ var ErrClosed = errors.New("the QMP connection is closed")
 type Client struct {
 	conn    net.Conn
 	version Version
-	events  func(Event)
 
 	calls   sync.Mutex // one command at a time
 	replies chan reply
@@ -74,28 +65,23 @@ type reply struct {
 	} `json:"error"`
 	Event     string          `json:"event"`
 	Data      json.RawMessage `json:"data"`
-	Timestamp struct {
-		Seconds      int64 `json:"seconds"`
-		Microseconds int64 `json:"microseconds"`
-	} `json:"timestamp"`
+	Timestamp timestamp       `json:"timestamp"`
 }
 
 // Dial connects to the monitor at a unix socket's path. See New.
-func Dial(ctx context.Context, path string, events func(Event)) (*Client, error) {
+func Dial(ctx context.Context, path string) (*Client, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
-	return New(ctx, conn, events)
+	return New(ctx, conn)
 }
 
 // New waits for the greeting on a fresh connection and negotiates
-// capabilities. Each event is given to the function events, one after
-// another and in QEMU's order; it may be nil, and it must not call back into
-// the Client. New closes conn when it fails.
-func New(ctx context.Context, conn net.Conn, events func(Event)) (*Client, error) {
-	c := &Client{conn: conn, events: events, replies: make(chan reply, 1), gone: make(chan struct{})}
+// capabilities. Events are passed over. New closes conn when it fails.
+func New(ctx context.Context, conn net.Conn) (*Client, error) {
+	c := &Client{conn: conn, replies: make(chan reply, 1), gone: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	r := bufio.NewReader(conn)
@@ -112,7 +98,7 @@ func New(ctx context.Context, conn net.Conn, events func(Event)) (*Client, error
 	}
 	c.version = hello.QMP.Version.QEMU
 	go c.listen(r)
-	if err := c.Run(ctx, "qmp_capabilities", nil, nil); err != nil {
+	if err := c.Run(ctx, negotiation, nil, nil); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -149,25 +135,18 @@ func (c *Client) listen(r *bufio.Reader) {
 			}
 			return
 		}
-		if m.Event == "" {
-			select {
-			case c.replies <- m:
-			default: // an answer that nobody asked for
-			}
+		if m.Event != "" {
 			continue
 		}
-		if c.events != nil {
-			at := time.Unix(m.Timestamp.Seconds, m.Timestamp.Microseconds*1000)
-			c.events(Event{Name: m.Event, Time: at, Data: m.Data})
+		select {
+		case c.replies <- m:
+		default: // an answer that nobody asked for
 		}
 	}
 }
 
 // Version is the version of the QEMU at the other end.
 func (c *Client) Version() Version { return c.version }
-
-// Gone is closed when the connection has ended, for whatever reason.
-func (c *Client) Gone() <-chan struct{} { return c.gone }
 
 // Close ends the connection. QEMU goes on running.
 func (c *Client) Close() error { return c.conn.Close() }

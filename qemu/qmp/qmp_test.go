@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,10 +37,10 @@ func monitor(t *testing.T, args ...string) string {
 }
 
 // dial connects as soon as there is somebody.
-func dial(t *testing.T, path string, events func(qmp.Event)) *qmp.Client {
+func dial(t *testing.T, path string) *qmp.Client {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		c, err := qmp.Dial(t.Context(), path, events)
+		c, err := qmp.Dial(t.Context(), path)
 		if err == nil {
 			t.Cleanup(func() { c.Close() })
 			return c
@@ -49,9 +51,8 @@ func dial(t *testing.T, path string, events func(qmp.Event)) *qmp.Client {
 	}
 }
 
-func TestCommandsAndEvents(t *testing.T) {
-	events := make(chan qmp.Event, 16)
-	c := dial(t, monitor(t), func(e qmp.Event) { events <- e })
+func TestCommands(t *testing.T) {
+	c := dial(t, monitor(t))
 	if v := c.Version(); v.Major < 8 {
 		t.Errorf("version %+v", v)
 	}
@@ -60,9 +61,6 @@ func TestCommandsAndEvents(t *testing.T) {
 	}
 	if err := c.Run(t.Context(), "stop", nil, nil); err != nil {
 		t.Error(err)
-	}
-	if e := <-events; e.Name != "STOP" || time.Since(e.Time) > time.Minute {
-		t.Errorf("event %+v", e)
 	}
 	if s, err := c.Status(t.Context()); err != nil || s != "paused" {
 		t.Errorf("status %q, %v", s, err)
@@ -77,22 +75,40 @@ func TestCommandsAndEvents(t *testing.T) {
 	if err := c.Quit(t.Context()); err != nil {
 		t.Errorf("quit: %v", err)
 	}
-	for e := range events {
-		if e.Name == "SHUTDOWN" {
-			if !strings.Contains(string(e.Data), "host-qmp-quit") {
-				t.Errorf("data %s", e.Data)
-			}
-			break
-		}
-	}
-	<-c.Gone()
 	if _, err := c.Status(t.Context()); !errors.Is(err, qmp.ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 }
 
+// TestEvents has a monitor that writes to a file, and nobody who listens.
+func TestEvents(t *testing.T) {
+	dir := t.TempDir()
+	orders, log := filepath.Join(dir, "orders"), filepath.Join(dir, "events")
+	if err := os.WriteFile(orders, []byte(qmp.Negotiation+`{"execute": "stop"}`+"\n"+`{"execute": "quit"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, monitor(t, "-chardev", "file,id=events,path="+log+",input-path="+orders, "-mon", "mode=control,chardev=events"))
+	for c.Run(t.Context(), "query-name", nil, nil) == nil {
+		time.Sleep(5 * time.Millisecond) // until it has quit
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	err = qmp.Events(strings.NewReader(string(text)+`{"timestamp": {"sec`), func(e qmp.Event) {
+		names = append(names, e.Name)
+		if e.Name != "" && time.Since(e.Time) > time.Minute || e.Name == "SHUTDOWN" && !strings.Contains(string(e.Data), "host-qmp-quit") {
+			t.Errorf("event %+v, %s", e, e.Data)
+		}
+	})
+	if err != nil || !slices.Contains(names, "STOP") || !slices.Contains(names, "SHUTDOWN") || names[0] != "" {
+		t.Errorf("%q, %v in\n%s", names, err, text)
+	}
+}
+
 func TestManyCallers(t *testing.T) {
-	c := dial(t, monitor(t), nil)
+	c := dial(t, monitor(t))
 	done := make(chan error)
 	for range 20 {
 		go func() {
@@ -113,14 +129,14 @@ func TestManyCallers(t *testing.T) {
 // A second client waits until the first is gone; its patience must end.
 func TestDialHasItsTime(t *testing.T) {
 	path := monitor(t)
-	first := dial(t, path, nil)
+	first := dial(t, path)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := qmp.Dial(ctx, path, nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := qmp.Dial(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	first.Close()
-	dial(t, path, nil)
+	dial(t, path)
 }
 
 // What is not QMP, and what breaks off, must be an error and not a hang.
@@ -136,7 +152,7 @@ func TestBadPeers(t *testing.T) {
 			io.WriteString(far, says)
 			far.Close()
 		}()
-		if c, err := qmp.New(t.Context(), near, nil); err == nil {
+		if c, err := qmp.New(t.Context(), near); err == nil {
 			t.Errorf("%s: taken for QMP: %v", name, c)
 		}
 	}
@@ -153,7 +169,7 @@ func TestGivenUpCommandClosesTheConnection(t *testing.T) {
 		io.WriteString(far, "{\"return\": {}}\n")
 		io.Copy(io.Discard, far) // never answers again
 	}()
-	c, err := qmp.New(t.Context(), near, nil)
+	c, err := qmp.New(t.Context(), near)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,5 +178,7 @@ func TestGivenUpCommandClosesTheConnection(t *testing.T) {
 	if err := c.Run(ctx, "query-status", nil, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	<-c.Gone()
+	if err := c.Run(t.Context(), "query-status", nil, nil); err == nil {
+		t.Error("the next command was answered")
+	}
 }
