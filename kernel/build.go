@@ -52,7 +52,7 @@ const (
 )
 
 // Build makes a kernel: unpacks the source, configures, checks that every
-// symbol got what the fragments ask for, compiles. A failure is a fault.Build
+// symbol got what the fragments ask for, compiles it and its device trees. A failure is a fault.Build
 // with the first error of the log in it.
 func Build(ctx context.Context, o Options) (err error) {
 	frags, err := Fragments(o.Arch)
@@ -71,7 +71,7 @@ func Build(ctx context.Context, o Options) (err error) {
 	if b.count.total == 0 {
 		b.count.total = Objects(o.Arch)
 	}
-	for _, step := range []func(context.Context) error{b.unpack, b.configure, b.compile, b.collect} {
+	for _, step := range []func(context.Context) error{b.unpack, b.configure, b.compile, b.trees, b.collect} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -213,6 +213,9 @@ func (b *builder) collect(context.Context) error {
 		if err := copyFile(filepath.Join(b.tree(), f.from), filepath.Join(b.Out, f.to)); err != nil {
 			return fault.New(fault.Build, "keep the kernel's", f.to, err, "")
 		}
+	}
+	if err := b.keepTrees(); err != nil {
+		return err
 	}
 	return Result{Arch: b.Arch, Version: version, Objects: b.count.done}.write(b.Out)
 }

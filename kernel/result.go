@@ -64,10 +64,14 @@ func KeyParts(a arch.Arch, t time.Time) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Part{
+	parts := []Part{
 		{"kernel code", stageVersion},
 		{"arch", a.String()},
 		{"configuration", string(settings(reqs))},
 		{"make", fmt.Sprint(makeArgs(a, arch.Host()), makeEnv(t))},
-	}, nil
+	}
+	if trees := treeTargets(a); len(trees) > 0 {
+		parts = append(parts, Part{"device trees", fmt.Sprint(trees)})
+	}
+	return parts, nil
 }
