@@ -106,6 +106,6 @@ func (f File) read() ([]byte, error) {
 
 // serial is the 32-bit number of an image, as the disk's signature in its MBR.
 func serial(id [16]byte) uint32 {
-	g := derive(id, "serial")
+	g := Derive(id, "serial")
 	return binary.LittleEndian.Uint32(g[:])
 }

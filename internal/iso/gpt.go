@@ -34,9 +34,9 @@ func (g GUID) String() string {
 		binary.LittleEndian.Uint32(g[0:]), binary.LittleEndian.Uint16(g[4:]), binary.LittleEndian.Uint16(g[6:]), g[8:10], g[10:16])
 }
 
-// derive gives the GUID for one use of an image's ID: always the same for the
+// Derive gives the GUID for one use of an image's ID: always the same for the
 // same two, and of version 8 (RFC 9562), "made as the maker pleases".
-func derive(id [16]byte, use string) GUID {
+func Derive(id [16]byte, use string) GUID {
 	sum := sha256.Sum256(append(id[:], use...))
 	var g GUID
 	copy(g[:], sum[:])

@@ -227,9 +227,9 @@ func (m *master) writeTables() error {
 	if err := m.writeAt(m.spec.ESP, m.esp); err != nil {
 		return err
 	}
-	primary, backup, err := GPT(total, derive(id, "disk"), []Partition{
-		{Type: linuxType(), ID: derive(id, "data"), First: m.layout.Data.First, Sectors: m.layout.Data.Sectors, Attributes: attrReadOnly, Name: m.spec.Label},
-		{Type: espType(), ID: derive(id, "esp"), First: m.layout.ESP.First, Sectors: m.layout.ESP.Sectors, Name: "EFI system partition"},
+	primary, backup, err := GPT(total, Derive(id, "disk"), []Partition{
+		{Type: linuxType(), ID: Derive(id, "data"), First: m.layout.Data.First, Sectors: m.layout.Data.Sectors, Attributes: attrReadOnly, Name: m.spec.Label},
+		{Type: espType(), ID: Derive(id, "esp"), First: m.layout.ESP.First, Sectors: m.layout.ESP.Sectors, Name: "EFI system partition"},
 	})
 	if err != nil {
 		return err

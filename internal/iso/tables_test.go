@@ -120,7 +120,7 @@ func TestGUID(t *testing.T) {
 	if got := linuxType().String(); got != "0FC63DAF-8483-4772-8E79-3D69D8477DE4" {
 		t.Errorf("Linux data: %s", got)
 	}
-	a, b, c := derive([16]byte{1}, "disk"), derive([16]byte{1}, "esp"), derive([16]byte{2}, "disk")
+	a, b, c := Derive([16]byte{1}, "disk"), Derive([16]byte{1}, "esp"), Derive([16]byte{2}, "disk")
 	if a == b || a == c {
 		t.Error("two uses or two images have the same GUID")
 	}
