@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +64,10 @@ var parts = map[string]func(context.Context, report.Sink){
 }
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == keepPart {
+		KeepTerminal(os.Stdin, os.NewFile(3, "from"), os.Environ())
+		return
+	}
 	if part := os.Getenv("UI_TEST_PART"); part != "" {
 		play(part)
 		return
@@ -96,6 +102,7 @@ type session struct {
 	pty       *os.File
 	secondary *os.File
 	before    unix.Termios
+	mu        sync.Mutex
 	out       bytes.Buffer
 	read      chan struct{} // closed at the end of the output
 	whole     bool          // the display takes the whole terminal, and asks it what it can
@@ -103,9 +110,15 @@ type session struct {
 
 func start(t *testing.T, part string, size pty.Winsize) *session {
 	t.Helper()
-	s := &session{t: t, cmd: exec.Command(os.Args[0]), read: make(chan struct{})}
-	s.cmd.Env = []string{"TERM=xterm-256color", "COLORFGBG=15;0", "UI_TEST_PART=" + part, "LANG=C.UTF-8",
-		"GOCOVERDIR=" + t.TempDir()} // or "go test -cover" has the part print a warning
+	return startFrom(t, exec.Command(os.Args[0]), part, size)
+}
+
+// startFrom is start with a command that runs this binary sooner or later.
+func startFrom(t *testing.T, cmd *exec.Cmd, part string, size pty.Winsize, env ...string) *session {
+	t.Helper()
+	s := &session{t: t, cmd: cmd, read: make(chan struct{})}
+	s.cmd.Env = append(env, "TERM=xterm-256color", "COLORFGBG=15;0", "UI_TEST_PART="+part, "LANG=C.UTF-8",
+		"GOCOVERDIR="+t.TempDir()) // or "go test -cover" has the part print a warning
 	primary, secondary, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -124,9 +137,40 @@ func start(t *testing.T, part string, size pty.Winsize) *session {
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
 	go func() {
 		defer close(s.read)
-		_, _ = io.Copy(&s.out, primary)
+		_, _ = io.Copy(s, primary)
 	}()
 	return s
+}
+
+// Write takes what is written to the terminal.
+func (s *session) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(b)
+}
+
+func (s *session) keys(text string) {
+	s.t.Helper()
+	if _, err := s.pty.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// until waits until all the texts were written.
+func (s *session) until(texts ...string) {
+	s.t.Helper()
+	for late := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		s.mu.Lock()
+		out := s.out.String()
+		s.mu.Unlock()
+		missing := slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return strings.Contains(out, text) })
+		switch {
+		case len(missing) == 0:
+			return
+		case time.Now().After(late):
+			s.t.Fatalf("%q are not in\n%q", missing, out)
+		}
+	}
 }
 
 func termios(t *testing.T, f *os.File) unix.Termios {

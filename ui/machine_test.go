@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func TestMachineIsNotLeftBehind(t *testing.T) {
 	if r.press("ctrl+c").sees("Leave before").press("ctrl+c"); !r.quit {
 		t.Error("no way out in a hurry")
 	}
-	if r.m.closeMachine(); m.closings != 1 {
+	if r.m.closeMachine(io.Discard); m.closings != 1 {
 		t.Errorf("closed %d times", m.closings)
 	}
 }

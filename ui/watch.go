@@ -12,7 +12,7 @@ import (
 func Watch(ctx context.Context, machine Machine, o WizardOptions) (Sight, error) {
 	m := newWatch(ctx, machine, NewStyles(o.Terminal), o.Terminal.Width, o.Terminal.Height)
 	err := m.run(o)
-	m.closeMachine()
+	m.closeMachine(o.Out)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -21,11 +21,13 @@ func Watch(ctx context.Context, machine Machine, o WizardOptions) (Sight, error)
 
 // run runs the display until the person leaves it or ctx ends.
 func (m *wizard) run(o WizardOptions) error {
-	program := tea.NewProgram(m, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env),
+	program := tea.NewProgram(shield{m}, tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Env),
 		tea.WithColorProfile(o.Terminal.Profile), tea.WithoutSignalHandler(), tea.WithFPS(30))
 	m.send = program.Send
 	defer context.AfterFunc(m.ctx, func() { program.Send(stopMsg{}) })()
+	m.keeper = startKeeper(o)
 	_, err := program.Run()
+	m.keeper.release()
 	if m.crash != nil {
 		return m.crash
 	}

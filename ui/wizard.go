@@ -22,6 +22,7 @@ type WizardOptions struct {
 	Out      io.Writer
 	Env      []string
 	Terminal Terminal
+	Keeper   Keeper
 }
 
 // Wizard asks its questions on a terminal, builds, and shows what there is to
@@ -30,8 +31,8 @@ type WizardOptions struct {
 func Wizard(ctx context.Context, house House, o WizardOptions) (*Built, error) {
 	m := newWizard(ctx, house, NewStyles(o.Terminal), o.Terminal.Width, o.Terminal.Height)
 	err := m.run(o)
-	m.closeMachine()
-	m.awaitBuild()
+	m.closeMachine(o.Out)
+	m.awaitBuild(o.Out)
 	if err != nil {
 		return m.built, err
 	}
@@ -51,6 +52,7 @@ type wizard struct {
 	house  House
 	styles Styles
 	send   func(tea.Msg)
+	keeper *keeper // of the terminal; nil: none
 
 	width, height int
 	beats         int           // how many ticks there were, for spinners

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -57,12 +58,13 @@ func (m *wizard) stopBuild() {
 
 // awaitBuild waits, once the display is gone, until what was cancelled, a build
 // or the writing of a disk, has ended, so that nothing goes on behind the person's back.
-func (m *wizard) awaitBuild() {
+func (m *wizard) awaitBuild(out io.Writer) {
 	for _, b := range []*buildScreen{m.build, m.write.base()} {
 		if b == nil || !b.active() {
 			continue
 		}
 		b.cancel()
+		_, _ = fmt.Fprintln(out, "Stopping; "+b.board.means+m.styles.Glyphs.Ellipsis)
 		select {
 		case <-b.over:
 		case <-time.After(buildPatience):

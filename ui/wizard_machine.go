@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -152,7 +154,7 @@ func (m *wizard) actOnMachine(want intent) tea.Cmd {
 func (m *wizard) lend(to func(context.Context) error) tea.Cmd {
 	s, ctx := m.machine, m.ctx
 	m.message = sayIntent{}
-	return tea.Exec(lent(func() error { return to(ctx) }), func(err error) tea.Msg { return handledMsg{of: s, err: err} })
+	return tea.Exec(m.keeper.lent(func() error { return to(ctx) }), func(err error) tea.Msg { return handledMsg{of: s, err: err} })
 }
 
 // withMachine does something to the machine, in the background.
@@ -180,9 +182,13 @@ func (m *wizard) askToLeaveMachine() *dialog {
 		option{"Stay", nil}, option{"Power it off and leave", offIntent{leave: true}})
 }
 
-// closeMachine ends, once the display is gone, a machine that still runs.
-func (m *wizard) closeMachine() {
+// closeMachine ends, once the display is gone, a machine that still runs, and
+// says so: that takes a moment.
+func (m *wizard) closeMachine(out io.Writer) {
 	if s := m.machine; s != nil && s.machine != nil {
+		if s.alive() {
+			_, _ = fmt.Fprintln(out, "Powering the machine off"+m.styles.Glyphs.Ellipsis)
+		}
 		s.machine.Close()
 	}
 	if m.stopStart != nil {

@@ -172,7 +172,7 @@ func (m *wizard) authorize(order WriteOrder) tea.Cmd {
 	if !house.WriterAsks() {
 		return func() tea.Msg { err := get(); return writerMsg{order, write, err} }
 	}
-	return tea.Exec(lent(get), func(err error) tea.Msg { return writerMsg{order, write, err} })
+	return tea.Exec(m.keeper.lent(get), func(err error) tea.Msg { return writerMsg{order, write, err} })
 }
 
 // startWrite writes in the background; its events come through a pump.

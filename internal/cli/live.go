@@ -21,7 +21,7 @@ type liveMachine struct {
 	hands    *hands
 	r        *qemu.Running
 	image    string
-	runtimes []string // that are on the image, as far as is known
+	runtimes []string // that are on the image
 	cancel   context.CancelFunc
 	meter    *meter
 
@@ -231,7 +231,7 @@ func (t *terminal) runLive(ctx context.Context, plan *steps.Plan, try trial) err
 		return err
 	}
 	done()
-	seen, err := ui.Watch(ctx, m, ui.WizardOptions{In: t.In, Out: t.Out, Env: os.Environ(), Terminal: t.out})
+	seen, err := ui.Watch(ctx, m, ui.WizardOptions{In: t.In, Out: t.Out, Env: os.Environ(), Terminal: t.out, Keeper: keeper()})
 	m.Close()
 	switch {
 	case err != nil:

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 
+	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"floe/internal/fault"
@@ -32,7 +34,7 @@ func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	if plain || t.out.Lines || !t.out.TTY {
 		built, err = ui.Ask(ctx, h, ui.AskOptions{In: t.In, Out: t.Out, Try: in.TTY})
 	} else {
-		built, err = ui.Wizard(ctx, h, ui.WizardOptions{In: t.In, Out: t.Out, Env: env, Terminal: t.out})
+		built, err = ui.Wizard(ctx, h, ui.WizardOptions{In: t.In, Out: t.Out, Env: env, Terminal: t.out, Keeper: keeper()})
 	}
 	if built != nil {
 		t.showBuilt(*built)
@@ -42,6 +44,25 @@ func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	}
 	return err
 }
+
+// keeper is this program in the part of the terminal's keeper.
+func keeper() ui.Keeper {
+	self, err := os.Executable()
+	if err != nil {
+		return ui.Keeper{}
+	}
+	return ui.Keeper{Argv: []string{self, keepName}, Report: filepath.Join(xdg.StateHome, "floe", "crash.log")}
+}
+
+// keepCommand is the keeper. People have no use for it.
+func keepCommand(out *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: keepName, Hidden: true, Args: noArguments,
+		Run: func(*cobra.Command, []string) { ui.KeepTerminal(out.In, os.NewFile(3, "from"), os.Environ()) },
+	}
+}
+
+const keepName = "keep-terminal"
 
 // showBuilt leaves on the terminal what the wizard's screens took with them.
 func (t *terminal) showBuilt(b ui.Built) {

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,4 +57,37 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	if !strings.Contains(c.String(), "What next") {
 		t.Errorf("afterwards the terminal shows\n%s", c)
 	}
+	endsByTerm(t, cmd)
+}
+
+// endsByTerm: a live view that is ended by SIGTERM leaves neither the terminal
+// nor a machine behind.
+func endsByTerm(t *testing.T, before *exec.Cmd) {
+	t.Helper()
+	cmd := floeFor(t, time.Hour, nil, "run", "floe-amd64.iso")
+	cmd.Dir, cmd.Env = before.Dir, before.Env
+	c := openConsole(t, cmd)
+	c.patience = 10 * time.Minute
+	c.sees("Running", "firmware", "floe-amd64.iso")
+	image := filepath.Join(cmd.Dir, "floe-amd64.iso")
+	if len(qemus(image)) != 1 {
+		t.Errorf("%d machines run", len(qemus(image)))
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	c.ends(130)
+	if left := qemus(image); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// qemus are the command lines of QEMUs that have an image.
+func qemus(image string) (list []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		line, _ := os.ReadFile(file)
+		if bytes.Contains(line, []byte("qemu-system")) && bytes.Contains(line, []byte(image)) {
+			list = append(list, string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+		}
+	}
+	return list
 }
