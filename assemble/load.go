@@ -6,12 +6,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
 
 	"floe/internal/fault"
 	"floe/internal/grub"
+	"floe/internal/tcz"
 )
 
 // Loaded is what the boot loader of an image would load for its usual entry.
@@ -31,20 +34,50 @@ func Load(ctx context.Context, image, dir string) (Loaded, error) {
 	return l, nil
 }
 
-func load(ctx context.Context, image, dir string) (l Loaded, err error) {
+// open opens an image's file system until done is called.
+func open(image string) (fs *iso9660.FileSystem, done func(), err error) {
 	f, err := os.Open(image)
 	if err != nil {
-		return l, err
+		return nil, nil, err
 	}
-	defer f.Close()
 	info, err := f.Stat()
+	if err == nil {
+		fs, err = iso9660.Read(file.New(f, true), info.Size(), 0, 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return fs, func() { f.Close() }, nil
+}
+
+// RuntimesOf gives the container runtimes that an image loads by itself. What is
+// no image of floe's has none.
+func RuntimesOf(image string) []string {
+	fs, done, err := open(image)
+	if err != nil {
+		return nil
+	}
+	defer done()
+	list, err := fs.OpenFile("/"+onbootList, os.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	defer list.Close()
+	text, err := io.ReadAll(list)
+	if err != nil {
+		return nil
+	}
+	onboot := strings.Fields(string(text))
+	return slices.DeleteFunc(Runtimes(), func(name string) bool { return !slices.Contains(onboot, name+tcz.Ext) })
+}
+
+func load(ctx context.Context, image, dir string) (l Loaded, err error) {
+	fs, done, err := open(image)
 	if err != nil {
 		return l, err
 	}
-	fs, err := iso9660.Read(file.New(f, true), info.Size(), 0, 0)
-	if err != nil {
-		return l, err
-	}
+	defer done()
 	read := func(name string) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err

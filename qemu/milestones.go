@@ -66,6 +66,7 @@ func marks() []mark {
 
 var (
 	hostKeyLine = regexp.MustCompile(said + `ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
+	downLine    = regexp.MustCompile(`^\s*Booting .Floe |` + said + `shutting down$`) // or up again
 	addressLine = regexp.MustCompile(said + `address (\S+)(?: on \S+)?( is gone)?$`)
 )
 
@@ -132,6 +133,9 @@ func (s *scribe) line(text string, at time.Time) {
 	if f := addressLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.Addresses, f[1], f[2] == "")
 	}
+	if downLine.MatchString(text) {
+		s.down()
+	}
 	for _, m := range s.marks {
 		if m.pattern.MatchString(text) {
 			s.reach(m.stage, at, text)
@@ -162,6 +166,16 @@ func (s *scribe) note(list *[]string, value string, has bool) {
 	} else {
 		*list = slices.DeleteFunc(*list, func(v string) bool { return v == value })
 	}
+	s.tell()
+}
+
+// down takes back what no longer holds when the system goes down: by what the
+// console says, whoever reads it when.
+func (s *scribe) down() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reached = slices.DeleteFunc(s.reached, func(m Milestone) bool { return m.Stage != PowerOn && m.Stage != Loader })
+	s.guest.Addresses = nil
 	s.tell()
 }
 

@@ -34,7 +34,7 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
-	runtimes            []string // that are on the image; empty: not known
+	runtimes            []string // that are on the image, for the live view
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
 	diskSize            string   // of a new one

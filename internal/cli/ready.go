@@ -21,7 +21,7 @@ import (
 )
 
 // makeReady waits until a machine answers by ssh and its runtimes by their
-// API, mounts the shared folder, and tells ssh, docker and podman of the machine.
+// API and has the shared folder, and tells ssh, docker and podman of the machine.
 // The notes are for the person.
 func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines.Spec, w wish, sink report.Sink) (notes []string, err error) {
 	stage := report.Start(sink, "ready", "Wait until it is ready")
@@ -41,8 +41,9 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	}
 	defer client.Close()
 	if spec.Share != "" {
-		if _, err := ask(waiting, client, machines.MountCommand()); err != nil {
-			return nil, stage.Fail(err)
+		if _, err := ask(waiting, client, "grep -q ' "+machines.SharePoint+" 9p ' /proc/mounts"); err != nil {
+			return nil, stage.Fail(fault.New(fault.Build, "share a folder with machine", w.name, errors.New("nothing is mounted there at "+machines.SharePoint),
+				"'floe logs "+w.name+"' may tell why; an image of an older Floe does not look for it: --build makes a new one"))
 		}
 		answers = append(answers, spec.Share+" is at "+machines.SharePoint)
 	}

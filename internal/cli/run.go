@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floe/assemble"
 	"floe/internal/tty"
 	"floe/qemu"
 	"floe/steps"
@@ -48,6 +49,7 @@ func runCommand(out *terminal) *cobra.Command {
 				return out.runDetached(cmd.Context(), plan, try)
 			}
 			if out.canWatch() && !console {
+				try.runtimes = assemble.RuntimesOf(try.image)
 				return out.runLive(cmd.Context(), plan, try)
 			}
 			return out.runHere(cmd.Context(), plan, try)

@@ -200,19 +200,11 @@ func (sp *Spec) ChoosePorts(name string) error {
 	return nil
 }
 
-// shareTag is by which a machine mounts the shared folder.
+// shareTag is the shared folder's tag: Floe mounts what has one at /mnt/TAG.
 const shareTag = "host"
 
 // SharePoint is where a machine has the shared folder.
-const SharePoint = "/mnt/host"
-
-// MountCommand mounts the shared folder in a machine, for its shell. It does
-// no harm when it is mounted already. msize is the largest that QEMU takes
-// without a warning of its own.
-func MountCommand() string {
-	return "grep -q ' " + SharePoint + " 9p ' /proc/mounts || { sudo mkdir -p " + SharePoint +
-		" && sudo mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072,access=any " + shareTag + " " + SharePoint + "; }"
-}
+const SharePoint = "/mnt/" + shareTag
 
 // Options are the parts of a machine that only its spec knows: forwarded
 // ports and the shared folder.
