@@ -311,15 +311,27 @@ func (t *terminal) carryOut(ctx context.Context, order stick.Order) (stick.Resul
 	return do(ctx, order, sink)
 }
 
+// writeFunc writes an image to a disk.
+type writeFunc func(context.Context, stick.Order, report.Sink) (stick.Result, error)
+
 // writer gives what writes: this process if it is root, else a child that the
-// person lets through. The terminal is the child's until then.
-func (t *terminal) writer(ctx context.Context) (func(context.Context, stick.Order, report.Sink) (stick.Result, error), error) {
+// person lets through. The terminal is the child's until then. Where that takes
+// polkit anyway and a desktop's agent can ask, or there is no other way, the
+// desktop's own service opens the disk instead, and nothing of floe's is root.
+func (t *terminal) writer(ctx context.Context) (writeFunc, error) {
 	if stick.IsRoot() {
 		return func(ctx context.Context, o stick.Order, sink report.Sink) (stick.Result, error) {
 			return stick.Write(ctx, o, disks.Here(), sink)
 		}, nil
 	}
 	how, err := stick.FindElevator()
+	if err != nil || how.Polkit && onDesktop() {
+		if service, err := stick.FindUDisks(ctx); err == nil {
+			return func(ctx context.Context, o stick.Order, sink report.Sink) (stick.Result, error) {
+				return service.Write(ctx, o, disks.Here(), sink)
+			}, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -333,6 +345,10 @@ func (t *terminal) writer(ctx context.Context) (func(context.Context, stick.Orde
 	}
 	return child.Write, nil
 }
+
+// onDesktop tells whether the person sits at a graphical desktop, where
+// polkit's agent has windows.
+func onDesktop() bool { return os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("DISPLAY") != "" }
 
 // writtenRows tell what was written.
 func writtenRows(d disks.Disk, r stick.Result) []ui.Row {

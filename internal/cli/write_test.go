@@ -24,16 +24,7 @@ func run(t *testing.T, env []string, args ...string) (out string, code int) {
 // starts gives the first bytes of a device's file.
 func starts(t *testing.T, d disks.Disk) string {
 	t.Helper()
-	f, err := os.Open(d.Serial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	b := make([]byte, 8)
-	if _, err := f.Read(b); err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return string(disktest.Content(t, d.Serial, 0, 8))
 }
 
 // TestWriteUnattended: without a terminal only a serial number says which disk

@@ -27,6 +27,9 @@ func New(root string) *Root { return &Root{dir: root} }
 // Name is "sandbox".
 func (r *Root) Name() string { return "sandbox" }
 
+// Dir is the root folder.
+func (r *Root) Dir() string { return r.dir }
+
 // modes are the modes of a Root, the best first. All after the first need
 // root.
 var modes = []mode{modeUser, modeAdmin, modeChroot}

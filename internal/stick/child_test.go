@@ -39,20 +39,10 @@ func elevator(t *testing.T, script string) Elevator {
 
 const letThrough = `SUDO_UID=1001 exec "$@"`
 
-// readable opens the way to an image for other users.
-func readable(t *testing.T, path string) {
-	t.Helper()
-	for dir := filepath.Dir(path); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestChild writes through a child, which keeps of root's rights what it needs.
 func TestChild(t *testing.T) {
 	image := disktest.Image(t, 1, 30)
-	readable(t, image)
+	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
 	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
@@ -82,7 +72,7 @@ func TestChild(t *testing.T) {
 // TestChildStops: the end of the order's pipe cancels, as when floe is killed.
 func TestChildStops(t *testing.T) {
 	image := disktest.Image(t, 1, 60)
-	readable(t, image)
+	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
 	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
@@ -97,7 +87,7 @@ func TestChildStops(t *testing.T) {
 	if fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "does not boot") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
 	}
-	unbootable(t, content(t, d.Path, 0, headSize), content(t, d.Path, d.Size-wipeSize, wipeSize))
+	unbootable(t, disktest.Content(t, d.Path, 0, headSize), disktest.Content(t, d.Path, d.Size-wipeSize, wipeSize))
 }
 
 // TestElevatorRefuses: what the elevator says is what the person gets.
@@ -186,7 +176,7 @@ func TestHostileOrders(t *testing.T) {
 			}
 		})
 	}
-	if got := content(t, d.Path, 0, 9); string(got) != "old data " {
+	if got := disktest.Content(t, d.Path, 0, 9); string(got) != "old data " {
 		t.Errorf("the disk has lost its data: %q", got)
 	}
 }
@@ -197,7 +187,7 @@ func TestReadsAsTheCaller(t *testing.T) {
 		t.Skip("it takes root to become somebody")
 	}
 	image := disktest.Image(t, 1, 2)
-	readable(t, image)
+	disktest.Readable(t, image)
 	t.Setenv("SUDO_UID", "1001")
 	stage := report.Start(report.Discard, "x", "x")
 	f, err := inspectAs(t.Context(), caller(), image, false, stage)

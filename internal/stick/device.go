@@ -2,18 +2,13 @@ package stick
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"strings"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"floe/internal/disks"
-	"floe/internal/fault"
-	"floe/internal/report"
 )
 
 // device is a disk that is open for writing. Reads and writes are of whole
@@ -45,54 +40,12 @@ type block struct {
 	*os.File
 	disk   disks.Disk
 	system disks.System
+	access access
 }
 
 // BLKGETDISKSEQ, of <linux/fs.h>: the count of the disk that is open, which no
 // other disk ever gets.
 const blkGetDiskSeq = 0x80081280
-
-// openBlock opens the disk for this process alone: while it is open, nobody
-// can mount it or a partition of it.
-func openBlock(disk disks.Disk) (*block, error) {
-	const tries = 4
-	for i := 1; ; i++ {
-		fd, err := unix.Open(disk.Path, unix.O_RDWR|unix.O_EXCL|unix.O_DIRECT|unix.O_CLOEXEC, 0)
-		if err == nil {
-			return &block{File: os.NewFile(uintptr(fd), disk.Path), disk: disk}, nil
-		}
-		if errors.Is(err, unix.EBUSY) && i < tries {
-			time.Sleep(300 * time.Millisecond) // udev may just be looking at it
-			continue
-		}
-		return nil, refuse(disk.Path, opening(err), openingHint(err))
-	}
-}
-
-func opening(err error) error {
-	switch {
-	case errors.Is(err, unix.EBUSY):
-		return errors.New("something else has it open, or has mounted it again")
-	case errors.Is(err, unix.ENOMEDIUM):
-		return errors.New("no medium is in it")
-	case errors.Is(err, unix.EROFS):
-		return errors.New("it is write-protected")
-	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENOENT):
-		return errors.New("it was pulled out")
-	}
-	return err
-}
-
-func openingHint(err error) string {
-	switch {
-	case errors.Is(err, unix.EBUSY):
-		return "Nothing was changed. Close what uses it, and eject it in the file manager without unplugging it; then try again."
-	case errors.Is(err, unix.EROFS):
-		return "Many sticks and cards have a small switch for that."
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		return "Writing to a disk takes root."
-	}
-	return "Nothing was changed."
-}
 
 // compare makes sure that what is open is what was chosen.
 func (b *block) compare(chosen disks.Identity) error {
@@ -144,55 +97,11 @@ func (b *block) Forget() error {
 	return unix.Fadvise(int(b.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
 
-// Reread has the kernel read the partition table. Loop devices may have none.
-func (b *block) Reread() error {
-	var err error
-	for range 10 {
-		err = b.ioctl(unix.BLKRRPART, nil)
-		if !errors.Is(err, unix.EBUSY) {
-			break
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	if errors.Is(err, unix.EINVAL) && b.disk.Bus == disks.Loop {
-		return nil
-	}
-	return err
-}
+// Reread has the kernel read the partition table.
+func (b *block) Reread() error { return b.access.reread(b) }
 
 // Gone tells whether the disk is no longer there.
 func (b *block) Gone() bool {
 	_, err := b.system.ByNumber(b.disk.Number, disks.Options{})
 	return err != nil
-}
-
-// unmount takes away the mounts of the disk, all of which the person must have
-// agreed to lose.
-func unmount(disk disks.Disk, agreed []string, stage *report.Stage) error {
-	points := disk.Mounts()
-	for _, p := range points {
-		if !contains(agreed, p) {
-			return refuse(disk.Path, fmt.Errorf("it is mounted on %s, and that was not agreed to", p), "Nothing was changed. Unmount it, or choose the disk again.")
-		}
-	}
-	for i := len(points) - 1; i >= 0; i-- { // the last came last, and may be on another
-		if err := unix.Unmount(points[i], unix.UMOUNT_NOFOLLOW); err != nil {
-			what := err
-			if errors.Is(err, unix.EBUSY) {
-				what = errors.New("a program has a file or a folder open there")
-			}
-			return fault.New(fault.Disk, "unmount", points[i], what, "Nothing was written. Close what uses it (a file manager, a shell) and try again.")
-		}
-		stage.Log("unmounted " + points[i])
-	}
-	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if strings.TrimRight(l, "/") == strings.TrimRight(s, "/") {
-			return true
-		}
-	}
-	return false
 }

@@ -21,9 +21,10 @@ import (
 // Elevator is a program that runs another one as root, once the person has
 // shown that they may.
 type Elevator struct {
-	Name string
-	Args []string // before the command
-	Env  []string // added to the environment
+	Name   string
+	Args   []string // before the command
+	Env    []string // added to the environment
+	Polkit bool     // polkit is asked, as by udisks2
 }
 
 // Elevators are those that floe knows, in the order in which they are tried.
@@ -33,8 +34,8 @@ func Elevators() []Elevator {
 	return []Elevator{
 		{Name: "sudo", Args: []string{"--"}, Env: []string{"SUDO_PROMPT=Writing to a disk takes root. Password of %p: "}},
 		{Name: "doas"},
-		{Name: "run0"},
-		{Name: "pkexec"},
+		{Name: "run0", Polkit: true},
+		{Name: "pkexec", Polkit: true},
 	}
 }
 

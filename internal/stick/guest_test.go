@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -274,11 +273,7 @@ const (
 func toolbox(t *testing.T, image string) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "floe"), "floe")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	buildFloe(t, filepath.Join(dir, "floe"))
 	for _, suffix := range []string{"", ".sha256"} {
 		b, err := os.ReadFile(image + suffix)
 		if err == nil {

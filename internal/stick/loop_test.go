@@ -5,14 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"floe/assemble/archivetest"
 	"floe/internal/disks"
@@ -21,16 +18,6 @@ import (
 )
 
 const mib = 1 << 20
-
-// again sees the disk as it is now.
-func again(t testing.TB, d disks.Disk) disks.Disk {
-	t.Helper()
-	d, err := disks.Here().ByNumber(d.Number, disks.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 func order(t testing.TB, image string, d disks.Disk, data Data) Order {
 	t.Helper()
@@ -49,22 +36,6 @@ func mustWrite(t testing.TB, o Order) Result {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// content reads a device, past what is cached of it.
-func content(t testing.TB, path string, at, n int64) []byte {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	_ = unix.IoctlSetInt(int(f.Fd()), unix.BLKFLSBUF, 0)
-	b := make([]byte, n)
-	if _, err := f.ReadAt(b, at); err != nil && err != io.EOF {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func run(t testing.TB, name string, args ...string) string {

@@ -87,7 +87,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, s disks.System) int
 			cancel()
 		}()
 		var result Result
-		result, err = write(ctx, o, s, report.Func(func(e report.Event) { say(reply{Event: &e}) }), func() error { return dropTo(caller()) })
+		result, err = write(ctx, o, s, root{}, report.Func(func(e report.Event) { say(reply{Event: &e}) }), func() error { return dropTo(caller()) })
 		if err == nil {
 			say(reply{Result: &result})
 			return 0

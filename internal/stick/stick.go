@@ -18,7 +18,8 @@
 // that is to be kept stays in the table all the time.
 //
 // Writing needs root. Elevate starts a child that has it, in which Serve checks
-// everything again. The package asks nobody, and prints nothing.
+// everything again; or UDisks has the desktop's service open the disk, and
+// nothing here is root. The package asks nobody, and prints nothing.
 //
 // Zeros of the image are not sent to a disk that can discard and promises zeros
 // then; they are read back and compared like the rest. Few sticks promise that.
@@ -106,16 +107,16 @@ func (o Order) check() error {
 // disk that was refused or failed, fault.Verify for an image or a disk with
 // other bytes than it should have.
 func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
-	return write(ctx, o, s, sink, func() error { return nil })
+	return write(ctx, o, s, root{}, sink, func() error { return nil })
 }
 
 // write calls drop once everything that takes root is open.
-func write(ctx context.Context, o Order, s disks.System, sink report.Sink, drop func() error) (Result, error) {
+func write(ctx context.Context, o Order, s disks.System, a access, sink report.Sink, drop func() error) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
 	stage := report.Start(sink, "write/check", "Look at the image and the disk")
-	image, dev, disk, err := open(ctx, o, s, stage)
+	image, dev, disk, err := open(ctx, o, s, a, stage)
 	if err != nil {
 		return Result{}, stage.Fail(err)
 	}
@@ -133,12 +134,12 @@ func write(ctx context.Context, o Order, s disks.System, sink report.Sink, drop 
 }
 
 // open does everything that comes before the disk is changed.
-func open(ctx context.Context, o Order, s disks.System, stage *report.Stage) (*Image, *block, disks.Disk, error) {
+func open(ctx context.Context, o Order, s disks.System, a access, stage *report.Stage) (*Image, *block, disks.Disk, error) {
 	image, err := inspectAs(ctx, caller(), o.Image, o.Any, stage)
 	if err != nil {
 		return nil, nil, disks.Disk{}, err
 	}
-	dev, disk, err := openDisk(o, image, s, stage)
+	dev, disk, err := openDisk(ctx, o, image, s, a, stage)
 	if err != nil {
 		image.Close()
 		return nil, nil, disks.Disk{}, err
@@ -146,24 +147,17 @@ func open(ctx context.Context, o Order, s disks.System, stage *report.Stage) (*I
 	return image, dev, disk, nil
 }
 
-func openDisk(o Order, image *Image, s disks.System, stage *report.Stage) (*block, disks.Disk, error) {
+func openDisk(ctx context.Context, o Order, image *Image, s disks.System, a access, stage *report.Stage) (*block, disks.Disk, error) {
 	if image.SHA256 != o.SHA256 || image.Size != o.Size {
 		return nil, disks.Disk{}, fault.New(fault.Verify, "check the image", o.Image,
 			fmt.Errorf("it has the SHA-256 %s, not %s: it changed since it was looked at", image.SHA256, o.SHA256), "Start again.")
 	}
-	disk, err := look(o, s)
+	dev, err := openBlock(ctx, o, s, a, stage)
 	if err != nil {
-		return nil, disk, err
-	}
-	if err := unmount(disk, o.Unmount, stage); err != nil {
-		return nil, disk, err
-	}
-	dev, err := openBlock(disk)
-	if err != nil {
-		return nil, disk, err
+		return nil, disks.Disk{}, err
 	}
 	// Nobody else can open or mount it now. Is it still the same?
-	disk, err = look(o, s)
+	disk, err := look(o, s)
 	if err == nil {
 		err = dev.compare(o.Disk)
 	}
@@ -171,7 +165,6 @@ func openDisk(o Order, image *Image, s disks.System, stage *report.Stage) (*bloc
 		dev.Close()
 		return nil, disk, err
 	}
-	dev.system = s
 	return dev, disk, nil
 }
 

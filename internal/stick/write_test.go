@@ -35,7 +35,7 @@ func TestWrite(t *testing.T) {
 	if data.Name != iso.DataName || size != r.Data || at+size > d.Size-tailSize || at < 2*9*mib {
 		t.Errorf("%+v, %+v", data, r)
 	}
-	if got := content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
+	if got := disktest.Content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
 	inside := fmt.Sprintf("%s?offset=%d", d.Path, at)
@@ -63,7 +63,7 @@ func TestWrite(t *testing.T) {
 	if now := table(t, d); len(now) != 3 || now[2].ID == data.ID {
 		t.Errorf("%+v", now)
 	}
-	if got := content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
+	if got := disktest.Content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
 	mustWrite(t, order(t, second, d, NoData))
@@ -78,13 +78,7 @@ func TestWrite(t *testing.T) {
 // holds compares all but the partition tables.
 func holds(t *testing.T, d disks.Disk, image string) {
 	t.Helper()
-	want, err := os.ReadFile(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := content(t, d.Path, 0, int64(len(want)))
-	const tables = (1 + iso.PrimarySectors) * iso.SectorSize
-	if !bytes.Equal(got[tables:], want[tables:]) || !bytes.Equal(got[:440], want[:440]) {
+	if !disktest.Holds(t, d.Path, image) {
 		t.Error("the image is not on the disk")
 	}
 }
@@ -92,7 +86,7 @@ func holds(t *testing.T, d disks.Disk, image string) {
 // table has sgdisk and sfdisk check the partition tables, and reads them.
 func table(t *testing.T, d disks.Disk) []iso.Partition {
 	t.Helper()
-	got, err := iso.ReadGPT(bytes.NewReader(content(t, d.Path, 0, headSize)))
+	got, err := iso.ReadGPT(bytes.NewReader(disktest.Content(t, d.Path, 0, headSize)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +116,7 @@ func TestForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := content(t, d.Path, 0, int64(len(b))); !bytes.Equal(got, b) {
+	if got := disktest.Content(t, d.Path, 0, int64(len(b))); !bytes.Equal(got, b) {
 		t.Error("it is not on the disk as it is")
 	}
 	var st unix.Stat_t
@@ -171,7 +165,7 @@ func TestRefused(t *testing.T) {
 	point := t.TempDir()
 	run(t, "mount", held.Path, point)
 	t.Cleanup(func() { _ = unix.Unmount(point, 0) })
-	held = again(t, held)
+	held = disktest.Again(t, held)
 	swapped := filepath.Join(t.TempDir(), "changed.iso")
 	b, _ := os.ReadFile(image)
 	b[2*mib]++
@@ -218,7 +212,7 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for _, disk := range []disks.Disk{d, small} {
-		if got := content(t, disk.Path, 0, 9); string(got) != "old data " {
+		if got := disktest.Content(t, disk.Path, 0, 9); string(got) != "old data " {
 			t.Errorf("%s has lost its data: %q", disk.Path, got)
 		}
 	}
@@ -246,7 +240,7 @@ func TestUnmount(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(point, 0); _ = os.Remove(point) })
 	run(t, "mount", d.Path, point)
-	o := order(t, image, again(t, d), NewData)
+	o := order(t, image, disktest.Again(t, d), NewData)
 	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "not agreed") {
 		t.Errorf("%v", err)
 	}
@@ -276,7 +270,7 @@ func TestCancel(t *testing.T) {
 	if fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "does not boot") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
 	}
-	unbootable(t, content(t, d.Path, 0, headSize), content(t, d.Path, d.Size-wipeSize, wipeSize))
+	unbootable(t, disktest.Content(t, d.Path, 0, headSize), disktest.Content(t, d.Path, d.Size-wipeSize, wipeSize))
 }
 
 // unbootable looks at the ends of a disk: nothing there boots.

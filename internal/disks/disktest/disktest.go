@@ -3,8 +3,10 @@
 package disktest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,6 +79,55 @@ func Loop(t testing.TB, size int) disks.Disk {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// Again sees a disk as it is now.
+func Again(t testing.TB, d disks.Disk) disks.Disk {
+	t.Helper()
+	d, err := disks.Here().ByNumber(d.Number, disks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Content reads n bytes of a disk or of its file, past what is cached of it.
+func Content(t testing.TB, path string, at, n int64) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_ = unix.IoctlSetInt(int(f.Fd()), unix.BLKFLSBUF, 0) // a file has none
+	b := make([]byte, n)
+	if _, err := f.ReadAt(b, at); err != nil && err != io.EOF {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Holds tells whether a disk, or its file, has an image, but for the partition
+// tables, which are made for the disk.
+func Holds(t testing.TB, path, image string) bool {
+	t.Helper()
+	want, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Content(t, path, 0, int64(len(want)))
+	const code, tables = 440, (1 + iso.PrimarySectors) * iso.SectorSize
+	return bytes.Equal(got[:code], want[:code]) && bytes.Equal(got[tables:], want[tables:])
+}
+
+// Readable opens the way to a file of the test's for other users.
+func Readable(t testing.TB, path string) {
+	t.Helper()
+	for dir := filepath.Dir(path); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Attach makes a loop device of a file, until detach is called.
