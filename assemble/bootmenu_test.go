@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -155,33 +156,48 @@ const (
 
 // TestPromptTakesCodes goes through the menu as a person at a serial console
 // does: help pages, then the prompt, a slip of the fingers, and codes whose
-// effects are read from inside.
+// effects are read from inside. Somebody sits at the VGA screen as well, and
+// sees and does the same.
 func TestPromptTakesCodes(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
-	r := start(t, qemu.Boot(qemu.CDROM, image.Path))
-	s := sit(t, r)
-	s.sees("Floe ", "Tab adds boot codes", "Boots in", "packages copied to memory", "a root shell, no packages", "Boot from the first disk")
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen())
+	s, v := sit(t, r), watch(t, r)
+	menu := []string{"Floe ", "Tab adds boot codes", "packages copied to memory", "a root shell, no packages", "Boot from the first disk"}
+	s.sees(append(menu, "Boots in")...)
+	v.presses("up")
+	v.shows(menu...)
 	for i, keys := range [][]string{{f2Xterm}, {f3Xterm, f3Linux}, {f4Xterm, f4PuTTY}} {
+		page := append(bootcode.Screen(bootcode.Pages()[i]), "Enter goes back")
 		for _, k := range keys {
-			s.presses(k, append(bootcode.Screen(bootcode.Pages()[i]), "Enter goes back")...)
+			s.presses(k, page...)
+			v.shows(page...)
 			s.types("\r")
 			s.sees("choose, Enter boots")
 		}
+		v.presses("f" + strconv.Itoa(i+2))
+		s.sees(page...)
+		v.presses("ret")
+		s.sees("choose, Enter boots")
+		v.shows(menu...)
 	}
-	s.types("\t")
+	v.presses("tab")
 	s.sees("floe and boot codes to add", "boot:")
+	v.shows("floe and boot codes to add", "boot:")
 	s.types("menu\r")
 	s.sees("choose, Enter boots")
 	s.types("\t")
 	s.sees("boot:")
 	logs := listen(t)
 	s.types("floe host=bax" + eraseKey + eraseKey + `ox user=ada tz=Europe/Berlin "podman=--x 'a b' \\ \"c\"" colour=blue noautologin`)
-	s.types(" multivt ip=10.0.2.15/24,10.0.2.2,10.0.2.3@eth0 ntpserver=10.0.2.2 nozswap pause syslog rsyslog=10.0.2.2:" + logs.port)
+	s.types(" multivt ip=10.0.2.15/24,10.0.2.2,10.0.2.3@eth0 ip=fd00::15/64@eth0 ntpserver=10.0.2.2 nozswap pause syslog rsyslog=10.0.2.2:" + logs.port)
 	s.types(" sshkey=" + strings.Join(strings.Fields(otherKey)[:2], ":") + "\r")
 	s.sees("unknown boot code: colour=blue", "paused, Enter goes on")
-	s.types("\r")
+	v.shows("paused, Enter goes on")
+	v.presses("ret")
 	s.sees("10.0.2.15/24 on eth0", "no login at the console")
+	v.shows("no login at the console")
+	v.unplug()
 
 	c, err := loginAs(t, r, "ada", key)
 	if err != nil {
@@ -197,6 +213,7 @@ func TestPromptTakesCodes(t *testing.T) {
 		{"quotes", `. /etc/floe/bootcodes.sh; bootcodes_read; echo "$bc_podman"`, `--x 'a b' \ "c"`},
 		{"multivt", "grep -c '^tty[234]::respawn' /etc/inittab", "3"},
 		{"ip", "ip route | grep -c 'default via 10.0.2.2'; cat /etc/resolv.conf; pgrep udhcpc | wc -l", "1\nnameserver 10.0.2.3\n0"},
+		{"two addresses", "ip addr show eth0 | grep -c -e 10.0.2.15/24 -e fd00::15/64; cut -d ' ' -f 1 /run/net/eth0.lease", "2\n10.0.2.15/24\nfd00::15/64"},
 		{"nozswap", "grep -c zram /proc/swaps; true", "0"},
 		{"ntpserver", "until pgrep -o ntpd >/dev/null; do sleep 0.5; done; tr '\\0' ' ' </proc/$(pgrep -o ntpd)/cmdline", "ntpd -n -p 10.0.2.2"},
 		{"syslog", "sudo logger -t test hello; sleep 1; grep -c 'test: hello' /var/log/messages", "1"},
@@ -220,19 +237,35 @@ func settled(t *testing.T, c *sshclient.Client) {
 const otherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEMzdd5m7IDfu2IVZb+2wX4JfcFA4J6dQGe0vHWFJT somebody"
 
 // TestCodesThatCannotBeHonoured gives the firmware's menu nonsense: each code
-// is told of, and the machine can be reached all the same.
+// is told of, and the machine can be reached all the same. On the way the menu
+// is looked at on the firmware's screen, too.
 func TestCodesThatCannotBeHonoured(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
-	r := start(t, qemu.With(qemu.UEFI), qemu.Boot(qemu.USBStick, image.Path), qemu.Memory(192))
-	s := sit(t, r)
+	r := start(t, qemu.With(qemu.UEFI), qemu.Boot(qemu.USBStick, image.Path), qemu.Memory(192), withScreen(),
+		qemu.Extra("-netdev", "user,id=second,restrict=on", "-device", "virtio-net-pci,netdev=second,romfile="))
+	s, v := sit(t, r), watch(t, r)
 	s.sees("Tab adds boot codes")
 	s.presses(f2Xterm, "noautologin ", "Enter goes back")
 	s.types("\r")
 	s.sees("choose, Enter boots")
-	s.types("\t")
+	menu := v.still()
+	if n := colours(menu); n < 3 {
+		t.Errorf("the firmware's screen shows %d colours: a menu has a ground, text and a bar", n)
+	}
+	for i, page := range bootcode.Pages() {
+		v.presses("f" + strconv.Itoa(i+2))
+		s.sees(append(bootcode.Screen(page), "Enter goes back")...)
+		v.changes(menu)
+		v.presses("ret")
+		v.returns(menu)
+		s.sees("choose, Enter boots")
+	}
+	v.presses("tab")
 	s.sees("boot:")
+	v.changes(menu)
 	s.types("floe secure superuser noembed host=no_name user=root tz=Nowhere/Land sshkey=nonsense ip=300.1.1.1/24 ip=10.9.9.9/24@eth7")
+	s.types(" ip=10.9.8.7/24 ip=10.9.8.8/24")
 	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1 base=1 ip nozswap=no\r")
 	s.sees("boot code base takes no value", "boot code ip= wants a value", "boot code nozswap takes no value")
 	c, err := loginAs(t, r, "floe", key)
@@ -248,14 +281,15 @@ func TestCodesThatCannotBeHonoured(t *testing.T) {
 		{"name", "hostname", "testbox"},
 		{"zram", "grep -c zram /proc/swaps", "1"},
 		{"address", "ip -4 addr show eth0 | grep -c 10.0.2.15", "1"},
+		{"second address", "ip -4 addr show eth1 | grep -c 10.9.8.7/24", "1"},
 	} {
 		if got := say(t, c, tt.command); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
-	told := say(t, c, "for i in $(seq 120); do ! grep -q swapfile /etc/floe/problems || break; sleep 0.25; done; cat /etc/floe/problems")
+	told := say(t, c, "for i in $(seq 200); do ! grep -q swapfile /etc/floe/problems || ! grep -q 10.9.8.8 /etc/floe/problems || break; sleep 0.25; done; cat /etc/floe/problems")
 	logged := say(t, c, "sudo dmesg")
-	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "zram=lots", "swapfile=LABEL=nowhere"} {
+	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "ip=10.9.8.8/24: it is the address for network card 3", "zram=lots", "swapfile=LABEL=nowhere"} {
 		if !strings.Contains(told, want) || !strings.Contains(logged, want) {
 			t.Errorf("nobody is told of %s:\n%s", want, told)
 		}

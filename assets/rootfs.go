@@ -92,6 +92,7 @@ var files = []struct {
 	{"etc/issue", 0o644},
 	{"etc/motd", 0o644},
 	{"etc/net/dhcp", 0o755},
+	{"etc/net/fixed.sh", 0o644},
 	{"etc/net/link", 0o755},
 	{"etc/passwd", 0o644},
 	{"etc/profile", 0o644},

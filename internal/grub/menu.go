@@ -126,8 +126,10 @@ func (s MenuSpec) help() []helpEntry {
 	return list
 }
 
-// keyed puts a key's name behind a title, all in one column.
-func keyed(title, key string) string { return fmt.Sprintf("%-64s%5s", title, key) }
+// keyed puts a key's name behind a title, all in one column. GRUB shows titles
+// in "setparams '...'" as well, at the head of a line that is edited: that
+// fits on a text screen with its frame.
+func keyed(title, key string) string { return fmt.Sprintf("%-57s%5s", title, key) }
 
 // Line gives the words of the kernel's command line: consoles, then Args.
 func (s MenuSpec) Line() []string { return slices.Concat(s.consoles(), s.Args) }

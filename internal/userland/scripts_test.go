@@ -103,12 +103,12 @@ func TestScriptsUseWhatIsThere(t *testing.T) {
 	for _, name := range append(slices.Clone(dropbearPrograms), SudoName, LinkwatchName, SigcheckName, "in") {
 		known[name] = true
 	}
-	// Floe's own scripts, and functions that are sourced from bootcodes.sh.
+	// Floe's own scripts, and functions that they source.
 	for _, e := range assets.Rootfs() {
 		if path.Dir(e.Path) == "usr/bin" {
 			known[path.Base(e.Path)] = true
 		}
-		if e.Path == "etc/floe/bootcodes.sh" {
+		if strings.HasSuffix(e.Path, ".sh") {
 			for _, m := range function.FindAllStringSubmatch(string(e.Data), -1) {
 				known[m[1]] = true
 			}

@@ -9,10 +9,14 @@
 bc_newline='
 '
 
-# problem TEXT: tells of what could not be done, on the console, in the kernel's
+# problem TEXT: tells of what could not be done, on every console, in the kernel's
 # log and in a file where it stays to be read. The boot goes on.
 problem() {
-	echo "floe: PROBLEM: $1" >/dev/console
+	bc_consoles=
+	[ ! -r /sys/class/tty/console/active ] || read -r bc_consoles </sys/class/tty/console/active
+	for bc_console in ${bc_consoles:-console}; do
+		echo "floe: PROBLEM: $1" >"/dev/$bc_console"
+	done
 	echo "$1" >>/etc/floe/problems
 	if [ -c /dev/kmsg ]; then
 		echo "<4>floe: $1" >/dev/kmsg
