@@ -1,18 +1,24 @@
 package assemble_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"floe/assemble"
 	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
+	"floe/internal/initramfs"
 	"floe/internal/sshclient"
 	"floe/qemu"
 )
@@ -210,21 +216,29 @@ func reboot(t *testing.T, r *qemu.Running, c *sshclient.Client) *sshclient.Clien
 	return again
 }
 
-// TestPivotRoot does what a container runtime does, on both kinds of root that
-// are meant for it.
+// TestPivotRoot does what a container runtime does, on a root of its own and on
+// the one that is there when the memory does not suffice for that: the kernel's,
+// bound on itself, as it is without a code. That is told, and nothing is lost.
 func TestPivotRoot(t *testing.T) {
-	for _, codes := range [][]string{nil, {"noembed"}} {
-		t.Run(strings.Join(append(codes, "root"), " "), func(t *testing.T) {
+	for _, tt := range []struct{ name, root, problems, active string }{
+		{"noembed", "tmpfs", "", "tty0 ttyS0"},
+		{"noembed without the memory", "rootfs", "NOEMBED FAILED: too little memory to move the system to a tmpfs; going on as without it", "ttyS0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, key := testImage(t)
 			f := shared()
 			spec := f.spec(filepath.Join(t.TempDir(), "floe.iso"))
-			spec.BootCodes = codes
+			spec.BootCodes = []string{"noembed"}
 			image, err := f.builder.Image(t.Context(), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := boot(t, image.Path, qemu.Boot(qemu.CDROM, image.Path))
+			machine := qemu.Boot(qemu.CDROM, image.Path)
+			if tt.problems != "" {
+				machine = tooLarge(t, image.Path)
+			}
+			r := boot(t, image.Path, machine)
 			c, err := login(t, r, key)
 			if err != nil {
 				t.Fatal(err)
@@ -238,15 +252,63 @@ func TestPivotRoot(t *testing.T) {
 			if got := say(t, c, script); !strings.Contains(got, "old") {
 				t.Errorf("got %q", got)
 			}
-			root := "rootfs"
-			if len(codes) > 0 {
-				root = "tmpfs"
+			settled(t, c)
+			for command, want := range map[string]string{
+				`awk '$2 == "/" {print $3}' /proc/mounts | tail -n 1`: tt.root,
+				"cat /etc/floe/problems 2>/dev/null; true":            tt.problems,
+				"sudo dmesg | sed -n 's/.*floe: NOEMBED/NOEMBED/p'":   tt.problems,
+				"find /newroot | wc -l":                               "1",
+				"cat /sys/class/tty/console/active":                   tt.active,
+			} {
+				if got := say(t, c, command); got != want {
+					t.Errorf("%s: got %q, want %q", command, got, want)
+				}
 			}
-			if got := say(t, c, `awk '$2 == "/" {print $3}' /proc/mounts | tail -n 1`); got != root {
-				t.Errorf("the root is a %s, not a %s", got, root)
+			if tt.problems == "" {
+				return
+			}
+			if got := say(t, c, "stat -c %s /large"); got != strconv.Itoa(largeFile) {
+				t.Errorf("what was too large to be moved has %s bytes", got)
+			}
+			if console := strings.Join(r.Console().Tail(1000), "\n"); !strings.Contains(console, "floe: PROBLEM: "+tt.problems) {
+				t.Errorf("the console does not tell:\n%s", console)
 			}
 		})
 	}
+}
+
+// largeFile is a file's size, in bytes: 128 MiB hold it once, but not twice.
+const largeFile = 42 << 20
+
+// tooLarge boots an image with such a file in its root, and with one console:
+// by name, it stands in the place of both.
+func tooLarge(t *testing.T, image string) qemu.Option {
+	t.Helper()
+	work := t.TempDir()
+	l, err := assemble.Load(t.Context(), image, work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := initramfs.New(time.Unix(0, 0))
+	a.File("large", 0o644, 0, 0, make([]byte, largeFile))
+	data, err := a.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(work, "large.img")
+	if err := os.WriteFile(path, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	codes := slices.DeleteFunc(l.Args, func(word string) bool { return strings.HasPrefix(word, "console=tty0") })
+	return qemu.Direct(l.Kernel, append(l.Initrds, path), strings.Join(codes, " "))
 }
 
 // TestWrongKeyIsRefused asks with a key that the image does not know.
