@@ -319,4 +319,12 @@ func TestLoadSigned(t *testing.T) {
 	again()
 	g.write("run/tce/dir/packages.sha256", sums+"\n")
 	g.refuses("not among the packages", "tce-load", "-i", "tool")
+	// A further folder has a signed list of its own.
+	g.must(os.Rename(g.path("run/tce/dir"), g.path("further")))
+	g.write("run/tce/dirs", g.path("further/optional")+"\n")
+	again()
+	g.refuses("not among the packages", "tce-load", "-i", "tool")
+	g.write("further/packages.sha256", sums)
+	again()
+	g.succeeds("tce-load", "-i", "tool")
 }
