@@ -7,6 +7,7 @@
 //	go run ./bench -runs 9    more runs of each boot
 //	go run ./bench -arch amd64,arm64
 //	go run ./bench -sticks    only the writing of sticks; as root, on loop devices
+//	go run ./bench -roots     only the memory that each kind of root takes
 //
 // Times are medians over the runs, with the least and the greatest. Processor
 // times are user and system time of the whole process with its children.
@@ -31,10 +32,11 @@ func main() {
 	runs := flag.Int("runs", 5, "runs of each boot and each repeated build")
 	archs := flag.String("arch", string(arch.AMD64), "architectures, with commas between them")
 	sticks := flag.Bool("sticks", false, "measure only how sticks are written")
+	roots := flag.Bool("roots", false, "measure only the memory that each kind of root takes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *archs, *cold, *sticks, *runs); err != nil {
+	if err := run(ctx, *archs, which{*cold, *sticks, *roots}, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -55,8 +57,11 @@ type figure struct {
 func (f figure) String() string {
 	v := slices.Sorted(slices.Values(f.values))
 	format := "%.0f"
-	if f.unit == "s" {
+	switch f.unit {
+	case "s":
 		format = "%.2f"
+	case "MB":
+		format = "%.1f"
 	}
 	number := func(x float64) string { return fmt.Sprintf(format, x) }
 	text := number(v[len(v)/2]) + " " + f.unit
@@ -66,7 +71,10 @@ func (f figure) String() string {
 	return text
 }
 
-func run(ctx context.Context, archs string, cold, sticks bool, runs int) error {
+// which of the measurements are wanted besides the usual, or alone.
+type which struct{ cold, sticks, roots bool }
+
+func run(ctx context.Context, archs string, w which, runs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
 	if err != nil {
 		return err
@@ -82,9 +90,11 @@ func run(ctx context.Context, archs string, cold, sticks bool, runs int) error {
 	}
 	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots, b.sticks}
 	switch {
-	case sticks:
+	case w.roots:
+		steps = []func(context.Context) error{b.compile, b.roots}
+	case w.sticks:
 		steps = []func(context.Context) error{b.compile, b.sticks}
-	case cold:
+	case w.cold:
 		steps = slices.Insert(steps, 1, b.cold)
 	}
 	for _, step := range steps {
@@ -92,12 +102,12 @@ func run(ctx context.Context, archs string, cold, sticks bool, runs int) error {
 			return err
 		}
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "figure\tmeasured\tpromised")
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "figure\tmeasured\tpromised")
 	for _, f := range b.figures {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.name, f, f.promise)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", f.name, f, f.promise)
 	}
-	return w.Flush()
+	return table.Flush()
 }
 
 // bench collects figures.

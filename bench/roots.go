@@ -46,6 +46,11 @@ func (b *bench) roots(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(b.path(base)); err != nil {
+		if _, err := b.build(ctx, "--runtime", base.kind, "-o", b.path(base)); err != nil {
+			return err
+		}
+	}
 	work := filepath.Join(b.dir, "roots")
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return err
@@ -64,13 +69,17 @@ func (b *bench) roots(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		peak, rest, err := b.root(ctx, program, m)
-		if err != nil {
-			return err
+		var peaks, rests []float64
+		for range b.runs {
+			peak, rest, err := b.root(ctx, program, m)
+			if err != nil {
+				return err
+			}
+			peaks, rests = append(peaks, peak), append(rests, rest)
 		}
 		name := fmt.Sprintf("%s, -m %d, %s: ", base, rootMemory, kind.name)
-		b.add(name+"used at the peak", "", "MB", peak)
-		b.add(name+"used at rest", "", "MB", rest)
+		b.add(name+"used at the peak", "", "MB", peaks...)
+		b.add(name+"used at rest", "", "MB", rests...)
 	}
 	return nil
 }
