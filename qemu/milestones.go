@@ -13,7 +13,7 @@ import (
 type Stage string
 
 // The stages, in the order in which they are reached. Loader, Kernel and
-// Init are told by what the console says; a silent kernel leaves them out.
+// Init are told by what the console says; of a silent kernel init tells.
 const (
 	PowerOn  Stage = "firmware" // the first sign of life of any kind
 	Loader   Stage = "loader"   // the boot loader
@@ -37,6 +37,12 @@ type Guest struct {
 	// ssh-keygen -l writes them: "SHA256:…". The console is out of reach of
 	// the network, so they are worth pinning.
 	HostKeys []string `json:"host_keys,omitempty"`
+
+	// Problems are what it could not do, in its own words.
+	Problems []string `json:"problems,omitempty"`
+
+	// Killed are programs that its kernel ended because no memory was left.
+	Killed []string `json:"killed,omitempty"`
 
 	// Addresses are the addresses that it has, with their prefix lengths:
 	// "10.0.2.15/24".
@@ -67,6 +73,9 @@ func marks() []mark {
 var (
 	hostKeyLine = regexp.MustCompile(said + `ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
 	downLine    = regexp.MustCompile(`^\s*Booting .Floe |` + said + `shutting down$`) // or up again
+	problemLine = regexp.MustCompile(said + `PROBLEM: (.+)$`)
+	killedLine  = regexp.MustCompile(`\] Out of memory: Killed process \d+ \(([^)]*)\)`)
+	initLine    = regexp.MustCompile(said + `init, (\d+\.\d+) s after the kernel$`)
 	addressLine = regexp.MustCompile(said + `address (\S+)(?: on \S+)?( is gone)?$`)
 )
 
@@ -133,6 +142,17 @@ func (s *scribe) line(text string, at time.Time) {
 	if f := addressLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.Addresses, f[1], f[2] == "")
 	}
+	if f := problemLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.Problems, f[1], true)
+	}
+	if f := killedLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.Killed, f[1], true)
+	}
+	if f := initLine.FindStringSubmatch(text); f != nil {
+		if took, err := time.ParseDuration(f[1] + "s"); err == nil { // a silent kernel has told nothing
+			s.reach(Kernel, at.Add(-took), text)
+		}
+	}
 	if downLine.MatchString(text) {
 		s.down()
 	}
@@ -175,7 +195,7 @@ func (s *scribe) down() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reached = slices.DeleteFunc(s.reached, func(m Milestone) bool { return m.Stage != PowerOn && m.Stage != Loader })
-	s.guest.Addresses = nil
+	s.guest = Guest{HostKeys: s.guest.HostKeys}
 	s.tell()
 }
 
@@ -184,7 +204,7 @@ func (s *scribe) down() {
 func (s *scribe) restart(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.since, s.reached, s.guest.Addresses = at, nil, nil
+	s.since, s.reached, s.guest = at, nil, Guest{HostKeys: s.guest.HostKeys}
 	s.tell()
 }
 
@@ -198,6 +218,9 @@ func (s *scribe) tell() {
 func (s *scribe) snapshot() ([]Milestone, Guest, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	guest := Guest{HostKeys: slices.Clone(s.guest.HostKeys), Addresses: slices.Clone(s.guest.Addresses)}
+	guest := Guest{
+		HostKeys: slices.Clone(s.guest.HostKeys), Addresses: slices.Clone(s.guest.Addresses),
+		Problems: slices.Clone(s.guest.Problems), Killed: slices.Clone(s.guest.Killed),
+	}
 	return slices.Clone(s.reached), guest, s.changed
 }

@@ -105,6 +105,8 @@ func follow(ctx context.Context, r *qemu.Running, sink report.Sink) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootPatience, fault.New(fault.Build, "boot the machine", r.Name(),
 		fmt.Errorf("ssh is not ready after %s", bootPatience), "'floe stop' ends it; its console is in "+r.Console().Path()))
 	defer cancel()
+	ctx, enough := fed(ctx, r)
+	defer enough()
 	done := make(chan error, 1)
 	go func() {
 		_, err := r.Reached(ctx, qemu.SSHReady)

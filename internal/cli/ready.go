@@ -32,10 +32,19 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, fault.New(fault.Build, "wait for machine", w.name,
 		fmt.Errorf("it is not ready after %s", patience), "it runs on: 'floe logs "+w.name+"' has its console, 'floe stop "+w.name+"' ends it"))
 	defer cancel()
+	waiting, enough := fed(waiting, r)
+	defer enough()
 	client, answers, err := ready(waiting, r, spec.Runtimes, stage)
 	if err != nil {
-		if ctx.Err() == nil && waiting.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(waiting.Err(), context.Canceled):
+			return nil, stage.Fail(context.Cause(waiting))
+		case waiting.Err() != nil:
 			err = errors.Join(context.Cause(waiting), err)
+		}
+		for _, p := range r.Guest().Problems {
+			err = errors.Join(err, errors.New("it says: "+p))
 		}
 		return nil, stage.Fail(err)
 	}
@@ -48,7 +57,37 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 		answers = append(answers, spec.Share+" is at "+machines.SharePoint)
 	}
 	stage.Done(strings.Join(answers, ", "))
-	return tell(r, client, spec, w)
+	notes, err = tell(r, client, spec, w)
+	for _, p := range r.Guest().Problems {
+		notes = append(notes, "the machine says: "+p)
+	}
+	return notes, err
+}
+
+// fed gives a context that ends when the machine runs out of memory while it
+// starts; its cause says so. A machine that small may never get on.
+func fed(ctx context.Context, r *qemu.Running) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for {
+			_, changed := r.Milestones()
+			if killed := r.Guest().Killed; len(killed) > 0 {
+				name, memory := r.Name(), r.State().Machine.Memory
+				cancel(fault.New(fault.Missing, "boot machine", name,
+					fmt.Errorf("its %d MiB of memory are too little: its kernel had to end %s", memory, strings.Join(killed, ", ")),
+					fmt.Sprintf("'floe stop %s', then start it with more: --memory %d", name, 2*memory)))
+				return
+			}
+			select {
+			case <-changed:
+			case <-r.Ended():
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // ready logs in and asks each runtime for its version until all have answered.
