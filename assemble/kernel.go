@@ -52,6 +52,7 @@ func (b *Builder) buildKernel(ctx context.Context, a arch.Arch, run sandbox.Runn
 	if err != nil {
 		return "", err
 	}
+	stage.Jobs(b.opt.Jobs)
 	err = kernel.Build(ctx, kernel.Options{
 		Arch: a, Source: paths[0], Runner: run, Work: work, Out: dir,
 		Jobs: b.opt.Jobs, Time: assets.Date(), Report: stage, LogPath: b.log("kernel-" + string(a)),

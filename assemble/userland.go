@@ -68,6 +68,7 @@ func (b *Builder) buildUserland(ctx context.Context, a arch.Arch, run sandbox.Ru
 	if err := os.Mkdir(build, 0o755); err != nil {
 		return err
 	}
+	stage.Jobs(b.opt.Jobs)
 	err = userland.Build(ctx, userland.Options{
 		Arch: a, Host: b.opt.Host, Busybox: folders["busybox"], Dropbear: folders["dropbear"], Runner: run,
 		Work: build, Out: dir, Jobs: b.opt.Jobs, Time: assets.Date(), Stage: stage, LogPath: b.log("userland-" + string(a)),

@@ -91,7 +91,7 @@ func (a *asker) build(then func() error) error {
 		if a.ctx.Err() != nil || fault.Code(err) == int(fault.Cancelled) {
 			return err
 		}
-		fmt.Fprint(a.Out, a.styles.Error(err, ""))
+		fmt.Fprint(a.Out, a.styles.Error(err, built.Log))
 		for {
 			text, ask := a.line("Type retry, or back to change the answers:", "what to do about the failure", "", func() {
 				a.tell("Finished stages are kept: retry goes on from there.")

@@ -48,6 +48,7 @@ type stage struct {
 	started   time.Time
 	heard     time.Time // of its latest event
 	log       ring
+	jobs      int // that go on at a time; 0: not told
 	estimate
 }
 
@@ -78,6 +79,7 @@ func (b *Board) Apply(events []report.Event) (ended []Outcome) {
 		case report.Progress:
 			s := b.stage(e)
 			s.heard = e.Time
+			s.jobs = max(s.jobs, e.Jobs)
 			s.add(e.Time, e.Done, e.Total, e.Unit)
 			s.tick(e.Time)
 		case report.Log:

@@ -198,6 +198,9 @@ func (st *stage) bar(s Styles, width int) string {
 	if st.unit == report.Bytes && st.rate > 1 {
 		long += ", " + amount(int64(st.rate), st.unit) + "/s"
 	}
+	if st.jobs > 1 {
+		long += fmt.Sprintf(", %d jobs", st.jobs)
+	}
 	if !known {
 		return s.Muted.Render(s.fit(long, width))
 	}

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,9 +151,15 @@ func (b *buildScreen) view(f frame) picture {
 	case buildFailed:
 		lines = b.failure(f)
 	default:
-		lines = append(f.stages(b.ended, f.height-len(b.actions)-3), "", f.Text.Render("What was finished is kept: building again goes on from there."))
+		lines = append(f.stages(b.ended, f.height-len(b.actions)-4), "")
+		lines = append(lines, f.paragraphs("What was finished is kept: building again goes on from there.", f.Text.Render)...)
 	}
 	return picture{lines: f.withActions(lines, b.actions, b.at)}
+}
+
+// tried puts the cursor on what comes after trying an image out.
+func (b *buildScreen) tried() {
+	b.at = max(b.at, slices.IndexFunc(b.actions, func(a option) bool { return a.want == targetIntent{} }))
 }
 
 // withActions puts what can be done below what there is to say.
@@ -184,6 +191,9 @@ func (b *buildScreen) progress(f frame) []string {
 		running = append(running[:max(0, len(running)-hidden-1)], f.more(f.Glyphs.Down, hidden+1))
 	}
 	lines = append(lines, running...)
+	if len(lines) == 0 {
+		lines = append(lines, f.spinner()+" "+f.Muted.Render("beginning"))
+	}
 	for len(lines) < f.height-1 {
 		lines = append(lines, "")
 	}
@@ -210,12 +220,18 @@ func (f frame) stages(ended []Outcome, height int) []string {
 
 // failure says what happened, what the log says about it, and what to do.
 func (b *buildScreen) failure(f frame) []string {
-	lines := f.errorLines(b.err)
+	lines := f.errorLines(b.err, b.built.Log)
 	for _, o := range b.ended {
 		if o.Ending != EndedFailed || len(o.Log) == 0 {
 			continue
 		}
-		log, first := excerpt(o.Log, max(3, f.height-len(lines)-len(b.actions)-3))
+		room := f.height - len(lines) - len(b.actions) - 4
+		if room < 3 { // what went wrong first comes first then
+			log, first := excerpt(o.Log, 1)
+			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(log[max(0, first)])
+			return slices.Insert(lines, 1, f.fit(said, f.width))
+		}
+		log, first := excerpt(o.Log, room)
 		lines = append(lines, "", f.Muted.Render("From the log of '"+o.Title+"'; l shows all of it:"))
 		for i, l := range log {
 			style := f.Muted
@@ -229,9 +245,9 @@ func (b *buildScreen) failure(f frame) []string {
 	return lines
 }
 
-// errorLines draws an error in the body's width.
-func (f frame) errorLines(err error) []string {
-	lines := strings.Split(strings.TrimRight(f.Styles.At(f.width+2).Error(err, ""), "\n"), "\n")
+// errorLines draws an error in the body's width, and where its log is.
+func (f frame) errorLines(err error, log string) []string {
+	lines := strings.Split(strings.TrimRight(f.Styles.At(f.width+2).Error(err, log), "\n"), "\n")
 	for i, l := range lines {
 		lines[i] = strings.TrimPrefix(l, margin(f.width+2))
 	}

@@ -173,7 +173,7 @@ func (c *codesScreen) view(f frame) picture {
 	line, x := f.field(c.input, f.width-4)
 	lines = append(lines, f.Ice.Render(f.Glyphs.Pointer)+" "+line, "")
 	pic := picture{cursor: &point{x + 2, len(lines) - 2}}
-	lines = append(append(lines, c.effect(f)...), "")
+	lines = append(append(lines, f.atMost(c.effect(f), f.height-len(lines)-leastCodes)...), "")
 	rows := c.rows()
 	blocks := make([]block, 0, len(rows))
 	for i, code := range rows {
@@ -189,6 +189,9 @@ func (c *codesScreen) view(f frame) picture {
 	pic.lines = append(lines, f.window(blocks, c.at, f.height-len(lines))...)
 	return pic
 }
+
+// leastCodes is how many rows the table and the blank above it get at least.
+const leastCodes = 5
 
 // codeColumn is how wide the names of codes are, with their values.
 const codeColumn = 21
@@ -227,7 +230,7 @@ func (c *codesScreen) effect(f frame) []string {
 	if err == nil {
 		lines := []string{f.Muted.Render("The boot line will be")}
 		lines = append(lines, limit(f.paragraphs(c.house.BootLine(plan), f.Text.Render), 3, f)...)
-		for _, hint := range plan.Hints() {
+		for _, hint := range unique(plan.Hints()) {
 			lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+hint, f.Warn.Render)...)
 		}
 		return lines
@@ -239,6 +242,16 @@ func (c *codesScreen) effect(f frame) []string {
 		}
 	}
 	return f.paragraphs(f.Glyphs.Fail+" "+reason(err), f.Fail.Render)
+}
+
+// unique leaves out what was said before.
+func unique(list []string) (once []string) {
+	for _, s := range list {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
+		}
+	}
+	return once
 }
 
 // limit keeps the first lines and the last one.

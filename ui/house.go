@@ -47,7 +47,7 @@ type House interface {
 
 	Sticks
 
-	// Build builds the image.
+	// Build builds the image. What it gives with an error has nothing but a log.
 	Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (Built, error)
 
 	// Start starts a machine that boots an image, for the live view.
@@ -74,4 +74,5 @@ type Built struct {
 	SHA256 string
 	Parts  []Row
 	Next   []Command // what to type to use it
+	Log    string    // path of the build's whole log; it is there after a failure too
 }

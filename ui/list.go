@@ -68,6 +68,14 @@ func (f frame) more(arrow string, n int) string {
 	return f.Muted.Render(fmt.Sprintf("  %s %d more", arrow, n))
 }
 
+// atMost gives so many rows at most, the last of which counts what is hidden.
+func (f frame) atMost(lines []string, rows int) []string {
+	if len(lines) <= rows || rows < 1 {
+		return lines
+	}
+	return append(lines[:rows-1:rows-1], f.more(f.Glyphs.Down, len(lines)-rows+1))
+}
+
 // pointed puts the cursor's sign, or the room for it, before a row.
 func (f frame) pointed(here bool, text string) string {
 	if here {

@@ -44,6 +44,7 @@ type Sight struct {
 	Memory     int           // MiB of memory that it has
 	Host       int           // MiB that QEMU takes of this host; 0: not known
 	Facts      []Row         // where it is, what it is made of
+	Next       []Command     // what to type elsewhere to use it
 	Tail       []string      // its console's last lines
 	Over       bool          // it has ended
 	Ending     string        // how: "powered off"

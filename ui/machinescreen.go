@@ -166,8 +166,15 @@ func (s *machineScreen) keys(k keyMap) []key.Binding {
 }
 
 func (s *machineScreen) help() []string {
-	return []string{"The machine runs in QEMU, in memory only; the image stays as it is. Its console is what a screen at its serial port would show:",
+	lines := []string{"The machine runs in QEMU, in memory only; the image stays as it is. Its console is what a screen at its serial port would show:",
 		"there every key is the machine's, except Ctrl-], which comes back here. ssh logs in through a port of this host that only this host reaches."}
+	if len(s.seen.Next) > 0 {
+		lines = append(lines, "", "From another terminal")
+	}
+	for _, c := range s.seen.Next {
+		lines = append(lines, "  "+c.What+":", "    "+c.Line)
+	}
+	return lines
 }
 
 func (s *machineScreen) typing() bool { return false }

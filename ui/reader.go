@@ -13,7 +13,8 @@ import (
 type reader struct {
 	name  string
 	lines func() []string // as they are by now
-	top   int             // first line that is shown, before it is fitted to the height
+	top   int             // first row that is shown, as far as there are that many
+	last  int             // what top was at most when it was drawn
 	end   bool            // show the end
 	hard  bool            // break lines anywhere, as terminals do
 }
@@ -43,15 +44,19 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 	case is(press, k.PageDown):
 		step = 10
 	case is(press, k.Home):
-		step = -r.top
+		step = -r.last
 	case is(press, k.End):
 		r.end = true
 		return nil, nil
 	}
-	if r.end && step < 0 {
-		r.end = false
+	if step == 0 {
+		return nil, nil
 	}
-	r.top = max(0, r.top+step)
+	if r.end {
+		r.top = r.last
+	}
+	r.end = r.end && step > 0
+	r.top = max(0, min(r.top, r.last)+step)
 	return nil, nil
 }
 
@@ -66,16 +71,16 @@ func (r *reader) view(f frame) picture {
 	}
 	lines := []string{f.Title.Render(r.name), ""}
 	height := f.height - len(lines)
-	last := max(0, len(rows)-height)
+	r.last = max(0, len(rows)-height)
+	top := min(r.top, r.last)
 	if r.end {
-		r.top = last
+		top = r.last
 	}
-	r.top = min(r.top, last)
-	shown := append([]string{}, rows[r.top:min(len(rows), r.top+height)]...)
-	if r.top > 0 {
-		shown[0] = f.more(f.Glyphs.Up, r.top+1)
+	shown := append([]string{}, rows[top:min(len(rows), top+height)]...)
+	if top > 0 {
+		shown[0] = f.more(f.Glyphs.Up, top+1)
 	}
-	if below := len(rows) - r.top - height; below > 0 {
+	if below := len(rows) - top - height; below > 0 {
 		shown[len(shown)-1] = f.more(f.Glyphs.Down, below+1)
 	}
 	return picture{lines: append(lines, shown...)}

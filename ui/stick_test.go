@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,9 +80,43 @@ func init() {
 		"target-data":    func(r *rig) { withDisks(r).press("down", "down", "down") },
 		"target-refused": func(r *rig) { withDisks(r).press("down", "enter") },
 		"target-big":     func(r *rig) { withDisks(r).press("end") },
-		"erase":          func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("SanDisk") },
-		"erase-keep":     func(r *rig) { withDisks(r).press("down", "down", "down", "enter"); r.still() },
-		"erase-wrong":    func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("y", "enter") },
+		"target-none":    func(r *rig) { withDisks(r); r.send(disksMsg{}) },
+		"target-loading": func(r *rig) { withDisks(r); r.m.screen.(*targetScreen).loaded = false },
+		"target-error": func(r *rig) {
+			withDisks(r)
+			r.send(disksMsg{err: fault.New(fault.Missing, "list the disks", "/sys/block", errors.New("permission denied"), "")})
+		},
+		"target-overfull": func(r *rig) {
+			withDisks(r)
+			var many []Disk
+			for i := range 30 {
+				d := testDisks()[1+i%3]
+				d.Key, d.Path = fmt.Sprint(i), fmt.Sprintf("/dev/sd%c", 'a'+i)
+				many = append(many, d)
+			}
+			r.send(disksMsg{disks: many})
+			r.press("pgdown", "pgdown")
+		},
+		"erase-overfull": func(r *rig) {
+			r.house.disks = testDisks()
+			for i := range 30 {
+				r.house.disks[1].Lost = append(r.house.disks[1].Lost, Row{Value: fmt.Sprintf("sda%d 1 GB ext4 part-%d", i, i)})
+			}
+			list := r.house.disks
+			withDisks(r)
+			r.house.disks = list
+			r.send(disksMsg{disks: list})
+			r.press("down", "down", "enter")
+			r.still()
+		},
+		"write-stopped": func(r *rig) {
+			writing(r, writeEvents())
+			r.press("ctrl+c", "down", "enter")
+			r.send(writtenMsg{err: fault.New(fault.Cancelled, "write the image to", "/dev/sda", context.Canceled, "The disk has lost what it held, and does not boot: write it again.")})
+		},
+		"erase":       func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("SanDisk") },
+		"erase-keep":  func(r *rig) { withDisks(r).press("down", "down", "down", "enter"); r.still() },
+		"erase-wrong": func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("y", "enter") },
 		"erase-gone": func(r *rig) {
 			withDisks(r).press("down", "down")
 			r.house.disks = r.house.disks[:1]

@@ -128,11 +128,11 @@ func (t *targetScreen) view(f frame) picture {
 	lines = append(lines, "")
 	switch {
 	case t.err != nil:
-		return picture{lines: append(lines, f.errorLines(t.err)...)}
+		return picture{lines: append(lines, f.errorLines(t.err, "")...)}
 	case !t.loaded:
 		return picture{lines: append(lines, f.spinner()+" "+f.Muted.Render("looking"))}
 	case len(t.disks) == 0:
-		return picture{lines: append(lines, f.Muted.Render("There is no disk."))}
+		return picture{lines: append(lines, f.Muted.Render("There is no disk. One that is plugged in appears here."))}
 	}
 	blocks := make([]block, len(t.disks))
 	for i, d := range t.disks {

@@ -180,8 +180,15 @@ func (w *welcomeScreen) keys(k keyMap) []key.Binding {
 }
 
 func (w *welcomeScreen) help() []string {
-	return []string{"The checks say what this machine can do. A warning is no obstacle; what fails must be mended before an image can be built.",
+	lines := []string{"The checks say what this machine can do. A warning is no obstacle; what fails must be mended before an image can be built.",
 		"'floe doctor' shows the same."}
+	for _, c := range w.found {
+		lines = append(lines, "", c.Name+": "+c.Text)
+		if c.Hint != "" && c.Level >= Warn {
+			lines = append(lines, "  "+c.Hint)
+		}
+	}
+	return lines
 }
 
 func (w *welcomeScreen) typing() bool { return false }

@@ -118,6 +118,24 @@ func TestWizardAsksBeforeItLeaves(t *testing.T) {
 	}
 }
 
+// Whatever is on the screen is there again after the window was smaller for a
+// while, or far too small.
+func TestWizardSurvivesResizing(t *testing.T) {
+	for name, scene := range scenes {
+		house := scene.house
+		r := newRig(t, &house)
+		scene.play(r)
+		before := r.view()
+		for _, size := range [][2]int{{60, 16}, {100, 30}, {20, 5}, {200, 60}, {80, 24}} {
+			r.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			r.view()
+		}
+		if after := r.view(); after != before {
+			t.Errorf("%s: before\n%s\nafter\n%s", name, before, after)
+		}
+	}
+}
+
 func TestWizardKeepsAnswersOnLeaving(t *testing.T) {
 	r := newRig(t, &testHouse{}).goTo("Architecture").press("ctrl+c", "down", "enter")
 	if r.house.remembered != 0 {

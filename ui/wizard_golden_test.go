@@ -1,8 +1,10 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -92,12 +94,57 @@ var scenes = map[string]struct {
 		r.m.screen = newChoiceScreen(r.m.flow, step)
 		r.press("down", "enter")
 	}},
-	"review":        {testHouse{}, func(r *rig) { r.goTo("Review") }},
-	"review-answer": {testHouse{}, func(r *rig) { r.goTo("Review").press("up", "up", "up") }},
-	"review-saved":  {testHouse{}, func(r *rig) { r.goTo("Review").press("s") }},
-	"command":       {testHouse{}, func(r *rig) { r.goTo("Host name").press("x", "enter").goTo("Review").press("p") }},
-	"help":          {testHouse{}, func(r *rig) { r.goTo("Review").press("?") }},
-	"leave":         {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("ctrl+c") }},
+	"review":         {testHouse{}, func(r *rig) { r.goTo("Review") }},
+	"review-answer":  {testHouse{}, func(r *rig) { r.goTo("Review").press("up", "up", "up") }},
+	"codes-overfull": {testHouse{}, func(r *rig) { r.goTo("Boot codes").press(strings.Repeat("quiet host=box tz=Europe/Berlin ", 9)) }},
+	"path-overfull":  {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
+	"path-error":     {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
+	"review-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) {
+		r.goTo("SSH keys")
+		for range 30 {
+			r.press("down", "space")
+		}
+		r.press("enter").goTo("Boot codes").press(strings.Repeat("quiet ", 40), "enter").goTo("Image").press("ctrl+u", strings.Repeat("deep/", 40)+"x.iso", "enter")
+	}},
+	"review-replace": {testHouse{saveErr: fs.ErrExist}, func(r *rig) { r.goTo("Review").press("s") }},
+	"review-error":   {testHouse{saveErr: fault.New(fault.Missing, "save the plan", "floe.toml", errors.New("permission denied"), "")}, func(r *rig) { r.goTo("Review").press("s") }},
+	"building-empty": {testHouse{}, func(r *rig) { building(r, nil) }},
+	"log-empty": {testHouse{}, func(r *rig) {
+		building(r, nil)
+		r.press("l")
+	}},
+	"log-overfull": {testHouse{}, func(r *rig) {
+		var events []report.Event
+		for i := range 500 {
+			events = append(events, report.Event{Time: after(float64(i)), Stage: "kernel", Kind: report.Log, Text: strings.Repeat(fmt.Sprintf("CC %d.o ", i), 20)})
+		}
+		building(r, events)
+		r.press("l")
+		r.view()
+		r.press("up")
+	}},
+	"build-stopped": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+		r.press("ctrl+c", "down", "enter")
+		r.send(builtMsg{err: context.Canceled})
+	}},
+	"failed-overfull": {testHouse{}, func(r *rig) {
+		building(r, testEvents())
+		r.send(builtMsg{err: fault.New(fault.Network, "fetch", strings.Repeat("dists/trixie/", 30), errors.New(strings.Repeat("no route to host; ", 40)), strings.Repeat("check the network; ", 30))})
+	}},
+	"done-overfull": {testHouse{built: func() Built {
+		b := testBuilt()
+		b.Path = "/" + strings.Repeat("deep/", 60) + "floe.iso"
+		for i := range 20 {
+			b.Parts = append(b.Parts, Row{Key: fmt.Sprint("part", i), Value: "1 byte"})
+			b.Next = append(b.Next, Command{What: "docker here, containers on the machine at ADDRESS", Line: "docker context create floe --docker host=ssh://floe@ADDRESS"})
+		}
+		return b
+	}()}, func(r *rig) { r.goTo("Review").press("enter") }},
+	"review-saved": {testHouse{}, func(r *rig) { r.goTo("Review").press("s") }},
+	"command":      {testHouse{}, func(r *rig) { r.goTo("Host name").press("x", "enter").goTo("Review").press("p") }},
+	"help":         {testHouse{}, func(r *rig) { r.goTo("Review").press("?") }},
+	"leave":        {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("ctrl+c") }},
 	"building": {testHouse{}, func(r *rig) {
 		building(r, testEvents())
 	}},
@@ -125,7 +172,7 @@ var scenes = map[string]struct {
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
 			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
-		r.send(builtMsg{err: buildFailure()})
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: buildFailure()})
 	}},
 	"log": {testHouse{}, func(r *rig) {
 		building(r, testEvents())

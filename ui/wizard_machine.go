@@ -169,6 +169,9 @@ func (m *wizard) backFromMachine() {
 	if m.machine.state == machineStarting {
 		m.stopStart()
 	}
+	if m.machine.state != machineStarting {
+		m.build.tried()
+	}
 	m.machine, m.screen, m.message = nil, m.build, sayIntent{}
 }
 

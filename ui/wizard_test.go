@@ -268,7 +268,7 @@ func testEvents() []report.Event {
 	}
 	for s := 20.0; s <= 80; s += 10 {
 		events = append(events, report.Event{Time: after(s), Stage: "kernel", Kind: report.Progress,
-			Done: int64((s - 15) * 20), Total: 2960, Unit: report.Objects})
+			Done: int64((s - 15) * 20), Total: 2960, Unit: report.Objects, Jobs: 4})
 	}
 	return append(events, e(80, "kernel", report.Log, "CC fs/ext4/inode.o"))
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,9 +23,12 @@ import (
 // journal writes down what a build of the wizard's has come to, an event a
 // line, so that the next floe can tell even if this one is killed. It is for a
 // person to read: what is finished, the store knows by itself.
+//
+// Beside it goes the log: every word of every stage.
 type journal struct {
 	mu   sync.Mutex
 	file *os.File // nil: it cannot be written, which is no reason not to build
+	log  *os.File // likewise
 }
 
 // entry is a line of a journal.
@@ -37,6 +41,9 @@ type entry struct {
 
 // journalPath is where the journal of the latest build is.
 func journalPath() string { return filepath.Join(xdg.StateHome, "floe", "last-build.jsonl") }
+
+// logPath is where the log of the latest build is.
+func logPath() string { return filepath.Join(xdg.StateHome, "floe", "last-build.log") }
 
 // fingerprint tells plans apart.
 func fingerprint(plan *steps.Plan) string {
@@ -57,6 +64,9 @@ func startJournal(plan *steps.Plan) *journal {
 	if f, err := os.OpenFile(journalPath(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600); err == nil {
 		j.file = f
 	}
+	if f, err := os.OpenFile(logPath(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err == nil {
+		j.log = f
+	}
 	j.write(entry{Plan: fingerprint(plan)})
 	return j
 }
@@ -74,12 +84,23 @@ func (j *journal) write(e entry) {
 	}
 }
 
+// note adds a stage's word to the log.
+func (j *journal) note(e report.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.log != nil && e.Kind != report.Progress {
+		word := map[report.Kind]string{report.Started: "started: ", report.Done: "done: ", report.Failed: "failed: "}[e.Kind]
+		fmt.Fprintf(j.log, "%s %s: %s%s\n", e.Time.Format("15:04:05"), e.Stage, word, e.Text)
+	}
+}
+
 // beside notes the stages that a build finishes on their way to a sink.
 func (j *journal) beside(sink report.Sink) report.Sink {
 	return report.Func(func(e report.Event) {
 		if e.Kind == report.Done && !e.Cached {
 			j.write(entry{Stage: e.Stage})
 		}
+		j.note(e)
 		sink.Emit(e)
 	})
 }
@@ -93,9 +114,15 @@ func (j *journal) end(err error) {
 	case fault.Code(err) != int(fault.Cancelled):
 		j.write(entry{End: "failed"})
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.file != nil {
 		_ = j.file.Close()
 	}
+	if j.log != nil {
+		_ = j.log.Close()
+	}
+	j.file, j.log = nil, nil
 }
 
 // longest is the stage that a person asks about: it takes nearly all the time.

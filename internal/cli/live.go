@@ -59,7 +59,7 @@ func (m *liveMachine) Look(context.Context) ui.Sight {
 	state := m.r.State()
 	s := ui.Sight{
 		Up: time.Since(m.r.Since()), Milestones: m.milestones(state), Used: m.meter.read(), Memory: state.Machine.Memory,
-		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state),
+		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state), Next: m.next(),
 	}
 	select {
 	case <-m.r.Ended():
@@ -103,6 +103,21 @@ func (m *liveMachine) facts(state qemu.State) []ui.Row {
 		{Key: "QEMU", Value: state.Version.String()},
 		{Key: "image", Value: m.image},
 	}
+}
+
+// next are the same from the command line, and the ways to its containers.
+func (m *liveMachine) next() []ui.Command {
+	name, at := nameFlag(m.r.Name()), "ssh://"+userName+"@"+m.r.SSHAddr()
+	list := []ui.Command{{What: "log in", Line: "floe ssh" + name}, {What: "power it off", Line: "floe stop" + name}}
+	for _, r := range m.runtimes {
+		switch r {
+		case steps.Docker:
+			list = append(list, ui.Command{What: "docker, with a key of yours in the image", Line: "docker -H " + at + " ps"})
+		case steps.Podman:
+			list = append(list, ui.Command{What: "podman, likewise", Line: "podman --url " + at + "/run/podman/podman.sock ps"})
+		}
+	}
+	return append(list, ui.Command{What: "a machine that stays, all of that set up for it", Line: "floe up box --image " + steps.ShellWord(m.image)})
 }
 
 // Log is the end of the console, read anew when there is more of it.

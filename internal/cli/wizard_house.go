@@ -225,9 +225,9 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 	image, err := h.buildWith(ctx, plan, log.beside(sink))
 	log.end(err)
 	if err != nil {
-		return ui.Built{}, err
+		return ui.Built{Log: logPath()}, err
 	}
-	b := ui.Built{Path: image.Path, Size: image.Size, SHA256: image.SHA256}
+	b := ui.Built{Path: image.Path, Size: image.Size, SHA256: image.SHA256, Log: logPath()}
 	for _, p := range image.Parts {
 		if p.Size >= shownPart {
 			b.Parts = append(b.Parts, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes"})
@@ -240,13 +240,34 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 		}
 	}
 	short = steps.ShellWord(short)
-	b.Next = []ui.Command{
+	b.Next = append([]ui.Command{
 		{What: "boot it in QEMU", Line: "floe run --detach " + short},
 		{What: "log in", Line: "floe ssh"},
 		{What: "power it off", Line: "floe stop"},
 		{What: "put it on a USB stick; 'floe disks' lists them", Line: "floe write " + short + " --to /dev/sdX"},
-	}
+	}, reach(plan)...)
 	return b, nil
+}
+
+// reach says what to type to use the containers of a machine that has booted
+// the image, wherever that is.
+func reach(plan *steps.Plan) (list []ui.Command) {
+	user := userName
+	for _, w := range plan.BootWords() {
+		if name, ok := strings.CutPrefix(w, "user="); ok {
+			user = name
+		}
+	}
+	at := "ssh://" + user + "@ADDRESS"
+	for _, r := range plan.Runtimes() {
+		switch r {
+		case steps.Docker:
+			list = append(list, ui.Command{What: "docker here, containers on the machine at ADDRESS", Line: "docker context create " + plan.Hostname + " --docker host=" + at})
+		case steps.Podman:
+			list = append(list, ui.Command{What: "podman here, containers on the machine at ADDRESS", Line: "podman system connection add " + plan.Hostname + " " + at + "/run/podman/podman.sock"})
+		}
+	}
+	return list
 }
 
 // Start starts a machine that boots the image.

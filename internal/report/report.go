@@ -46,6 +46,7 @@ type Event struct {
 	Done    int64         `json:"done,omitempty"`
 	Total   int64         `json:"total,omitempty"` // 0: not known
 	Unit    Unit          `json:"unit,omitempty"`
+	Jobs    int           `json:"jobs,omitempty"` // how many go on at a time; 0: not told
 	Cached  bool          `json:"cached,omitempty"`
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"` // since the stage started; with Done and Failed
 }
@@ -67,6 +68,7 @@ type Stage struct {
 	id    string
 	to    Sink
 	start time.Time
+	jobs  int
 }
 
 // Start emits Started and returns the stage's handle.
@@ -86,8 +88,12 @@ func (s *Stage) emit(e Event) {
 
 // Progress tells how far the stage is. A total of 0 means not known.
 func (s *Stage) Progress(done, total int64, unit Unit) {
-	s.emit(Event{Kind: Progress, Done: done, Total: total, Unit: unit})
+	s.emit(Event{Kind: Progress, Done: done, Total: total, Unit: unit, Jobs: s.jobs})
 }
+
+// Jobs says how many of what the stage counts go on at a time, from its next
+// progress on. It is said before the work begins.
+func (s *Stage) Jobs(n int) { s.jobs = n }
 
 // Log tells one line, without its newline.
 func (s *Stage) Log(line string) { s.emit(Event{Kind: Log, Text: line}) }
