@@ -309,7 +309,7 @@ func TestLoadSigned(t *testing.T) {
 	}
 	// The next boot: nothing is downloaded, and a changed list is not believed.
 	again := func() {
-		for _, name := range []string{"run/tce/signed.sha256", "usr/local/tce.installed", "usr/local/tcz"} {
+		for _, name := range []string{"usr/local/tce.installed", "usr/local/tcz"} {
 			g.must(os.RemoveAll(g.path(name)))
 		}
 	}
