@@ -49,7 +49,7 @@ func FindElevator() (Elevator, error) {
 		names = append(names, e.Name)
 	}
 	return Elevator{}, fault.New(fault.Missing, "become root to write the disk", "", errors.New("there is none of "+strings.Join(names, ", ")),
-		"Run the same as root: su -c 'floe write ...'.")
+		"Run the same as root: su -c 'floe write ...'. Or install one of them, or udisks2.")
 }
 
 // patience is how long a child that was told to stop may take, for the writes
