@@ -93,7 +93,7 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 
 const rootDir = "root" // in Work: the package laid out
 
-// The compressor and its block size, by measurement: see compression.md.
+// The compressor and its block size, by measurement: compression.md has the figures.
 var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "256K"}
 
 // Compression tells how packages are compressed: an input to keys.
