@@ -3,6 +3,7 @@ module floe
 go 1.26.0
 
 require (
+	// What is below charm.land was once imported as github.com/charmbracelet/….
 	charm.land/bubbles/v2 v2.2.1
 	charm.land/bubbletea/v2 v2.1.1
 	charm.land/lipgloss/v2 v2.0.6

@@ -52,7 +52,7 @@ func (h *testHouse) Start(context.Context, *steps.Plan, string, report.Sink) (Ma
 func bootedAt(n int) *testMachine {
 	s := Sight{Up: 2300 * time.Millisecond, Memory: 512, Host: 187, Facts: []Row{
 		{Key: "image", Value: "floe-amd64.iso"}, {Key: "processor", Value: "emulation: this CPU shows no virtualisation"},
-		{Key: "ssh", Value: "floe ssh, at 127.0.0.1:40021"}}}
+		{Key: "ssh", Value: "127.0.0.1:40021, floe ssh"}}}
 	for i, name := range []string{"firmware", "boot loader", "kernel", "init", "network", "ssh", "docker"} {
 		s.Milestones = append(s.Milestones, Milestone{Name: name, Reached: i < n && i != 2, At: time.Duration(i) * 800 * time.Millisecond})
 	}
@@ -205,11 +205,12 @@ func TestMachineStartGivenUp(t *testing.T) {
 // TestWatch: the live view alone ends with its machine.
 func TestWatch(t *testing.T) {
 	m := bootedAt(7)
+	m.sight.Next = []Command{{What: "docker, with a key of yours in the image", Line: "docker -H ssh://floe@127.0.0.1:40021 ps"}}
 	w := newWatch(t.Context(), m, NewStyles(looks["escape"]), 80, 24)
 	r := &rig{t: t, m: w, house: &testHouse{machine: m}}
 	w.beating = true
 	r.run(w.Init())
-	r.at("Running").sees("docker", "console").press("?").sees("Ctrl-]").press("esc", "p").sees("qemu-system").press("esc")
+	r.at("Running").sees("docker", "console").press("?").sees("Ctrl-]", "docker -H ssh://floe@127.0.0.1:40021 ps").press("esc", "p").sees("qemu-system").press("esc")
 	m.sight.Over, m.sight.Ending = true, "powered off"
 	if r.look(); !r.quit {
 		t.Error("it goes on without a machine")

@@ -70,7 +70,7 @@ func TestWizardEditsAndComesBack(t *testing.T) {
 
 // Every step has a screen, and every screen takes the answer that it shows.
 func TestWizardHasAScreenForEveryStep(t *testing.T) {
-	r := newRig(t, &testHouse{}).goTo("Review")
+	r := newRigOn(t, &testHouse{}, looks["escape"], 80, 60).goTo("Review") // so tall that no row is hidden
 	for _, step := range steps.All() {
 		before := step.Values(r.m.flow.Plan())
 		r.m.flow.Edit(step.Key)

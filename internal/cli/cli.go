@@ -69,7 +69,7 @@ func rootCommand(out *terminal) *cobra.Command {
 			"  floe doctor                    # what can this machine do?",
 		RunE: func(cmd *cobra.Command, _ []string) error { return out.wizard(cmd, plain) },
 	}
-	root.Flags().BoolVar(&plain, "plain", false, "ask as plain lines, for screen readers and simple terminals (FLOE_PLAIN=1 as well)")
+	root.Flags().BoolVar(&plain, "plain", false, "ask as plain lines, for screen readers and simple terminals (FLOE_PLAIN=1 and ACCESSIBLE=1 as well)")
 	flags := root.PersistentFlags()
 	flags.Var(&out.mode, "progress", "how to show progress")
 	flags.StringVar(&out.store, "store", "", "`DIR` that keeps downloads and finished stages (default: floe in the user's cache folder)")

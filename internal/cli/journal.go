@@ -128,6 +128,9 @@ func (j *journal) end(err error) {
 // longest is the stage that a person asks about: it takes nearly all the time.
 const longest = "kernel"
 
+// fetching is what a person does not ask about: it is never the last of a build.
+const fetching = "fetch"
+
 // lastBuild says what the latest build of a plan has come to, and when: "built",
 // "failed", "kernel done". It says nothing if another plan was built since.
 func lastBuild(plan *steps.Plan) (what string, at time.Time) {
@@ -148,7 +151,7 @@ func lastBuild(plan *steps.Plan) (what string, at time.Time) {
 			return "", at
 		case e.End != "":
 			return e.End, e.Time
-		case stage != "" && what != longest+" done":
+		case stage != "" && stage != fetching && what != longest+" done":
 			what, at = stage+" done", e.Time
 		}
 	}

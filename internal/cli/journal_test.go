@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ func TestJournal(t *testing.T) {
 		{nil, nil, true, ""},
 		{[]report.Event{done("archive", true)}, nil, true, ""},
 		{[]report.Event{done("userland/amd64", false)}, nil, true, "userland done"},
+		{[]report.Event{done("boot/amd64", false), done("fetch/kernel", false)}, nil, true, "boot done"},
 		{[]report.Event{done("kernel/amd64", false), done("userland/amd64", false)}, nil, true, "kernel done"},
 		{[]report.Event{done("kernel/amd64", false)}, fault.New(fault.Cancelled, "build", "", context.Canceled, ""), false, "kernel done"},
 		{[]report.Event{done("kernel/amd64", false)}, errors.New("disk full"), false, "failed"},
@@ -53,6 +55,14 @@ func TestJournal(t *testing.T) {
 		if what != c.want || told != len(c.events) || c.want != "" && time.Since(at) > time.Minute {
 			t.Errorf("%v: %q at %v, %d events passed on", c, what, at, told)
 		}
+	}
+	// The log has all that was said.
+	j := startJournal(plan)
+	j.beside(report.Discard).Emit(report.Event{Stage: "kernel/amd64", Kind: report.Log, Text: "CC init/main.o"})
+	j.end(nil)
+	j.note(report.Event{Kind: report.Log, Text: "too late"})
+	if log, err := os.ReadFile(logPath()); err != nil || !strings.HasSuffix(string(log), " kernel/amd64: CC init/main.o\n") {
+		t.Errorf("%v: the log has %q", err, log)
 	}
 	// A line that was being written when its writer was killed counts for nothing.
 	startJournal(plan).write(entry{Stage: "kernel/amd64"})

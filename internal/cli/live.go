@@ -98,7 +98,7 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 
 func (m *liveMachine) facts(state qemu.State) []ui.Row {
 	return []ui.Row{
-		{Key: "ssh", Value: "floe ssh" + nameFlag(m.r.Name()) + ", at " + m.r.SSHAddr()},
+		{Key: "ssh", Value: m.r.SSHAddr() + ", floe ssh" + nameFlag(m.r.Name())},
 		{Key: "processor", Value: fmt.Sprintf("%d, %s", state.Machine.CPUs, state.Accel)},
 		{Key: "QEMU", Value: state.Version.String()},
 		{Key: "image", Value: m.image},

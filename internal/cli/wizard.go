@@ -11,8 +11,19 @@ import (
 	"floe/ui"
 )
 
-// plainVariable asks for the questions as plain lines, as --plain does.
-const plainVariable = "FLOE_PLAIN"
+// What asks for the questions as plain lines, as --plain does: a variable of
+// floe's own, and the one by which people with a screen reader tell programs of
+// this kind.
+const (
+	plainVariable      = "FLOE_PLAIN"
+	accessibleVariable = "ACCESSIBLE"
+)
+
+// accessible tells that whoever sits at the terminal has a screen reader.
+func accessible() bool {
+	v := os.Getenv(accessibleVariable)
+	return v != "" && v != "0"
+}
 
 // loopVariable offers loop devices as disks too.
 const loopVariable = "FLOE_LOOP"
@@ -31,7 +42,7 @@ func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	h := &house{terminal: t, hands: hands, virtual: os.Getenv(loopVariable) == "1"}
 	var built *ui.Built
 	var err error
-	if plain || t.out.Lines || !t.out.TTY {
+	if plain || accessible() || t.out.Lines || !t.out.TTY {
 		built, err = ui.Ask(ctx, h, ui.AskOptions{In: t.In, Out: t.Out, Try: in.TTY})
 	} else {
 		built, err = ui.Wizard(ctx, h, ui.WizardOptions{In: t.In, Out: t.Out, Env: env, Terminal: t.out, Keeper: keeper()})

@@ -284,7 +284,7 @@ func TestWizardLooks(t *testing.T) {
 	}
 	c.keys("\x03\x03")
 	c.ends(130)
-	for _, env := range []string{"TERM=dumb", "FLOE_PLAIN=1"} {
+	for _, env := range []string{"TERM=dumb", "FLOE_PLAIN=1", "ACCESSIBLE=1"} {
 		c = openConsole(t, floe(t, []string{env}))
 		c.sees("How to begin", "Number [1]:").keys("1\n").sees("Question 1 of").keys("quit\n")
 		c.ends(130)
