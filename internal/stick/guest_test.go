@@ -25,9 +25,13 @@ import (
 	"floe/qemu/qmp"
 )
 
-// patience is how long a machine may take from power-on to ssh. It is far
-// more than it needs; nothing is measured here.
-const patience = 6 * time.Minute
+// How long things may take on a busy host: far more than they need. Nothing is
+// measured here.
+const (
+	patience   = 8 * time.Minute // from power-on to ssh
+	oneCommand = 6 * time.Minute
+	appearing  = 3 * time.Minute // of a disk, or of what a program says
+)
 
 const mib = 1 << 20
 
@@ -127,7 +131,7 @@ func boot(t *testing.T, options ...qemu.Option) *guest {
 // try runs a command, and gives what it printed and its exit code.
 func (g *guest) try(command string) (string, int) {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(g.t.Context(), oneCommand)
 	defer cancel()
 	result, err := g.ssh.Run(ctx, command)
 	if err != nil {
@@ -172,6 +176,8 @@ func (g *guest) off() {
 type stickDevice struct {
 	id, serial, file string
 	size             int64
+	uas              bool   // USB Attached SCSI, instead of bulk-only transport
+	base             object // what it is made of, instead of the file
 }
 
 // newStick makes a file for a stick, with old data at both ends.
@@ -188,13 +194,15 @@ func (g *guest) newStick(id, serial string) stickDevice {
 			g.t.Fatal(err)
 		}
 	}
+	s.base = object{"driver": "file", "filename": s.file}
 	return s
 }
 
 // plug plugs a stick in: its file, below what a test puts in between.
 func (g *guest) plug(s stickDevice, between ...object) {
 	g.t.Helper()
-	g.do("blockdev-add", object{"driver": "file", "node-name": s.id + "-file", "filename": s.file})
+	s.base["node-name"] = s.id + "-file"
+	g.do("blockdev-add", s.base)
 	top := s.id + "-file"
 	for i, b := range append([]object{{"driver": "raw"}}, between...) {
 		name := fmt.Sprintf("%s-%d", s.id, i)
@@ -207,13 +215,30 @@ func (g *guest) plug(s stickDevice, between ...object) {
 		g.do("blockdev-add", b)
 		top = name
 	}
-	g.do("device_add", object{"driver": "usb-storage", "id": s.id, "bus": "usb.0", "drive": top, "serial": s.serial, "removable": true})
+	if s.uas { // attached once its disk is in it, or the guest finds it empty
+		g.do("device_add", object{"driver": "usb-uas", "id": s.id, "bus": "usb.0", "serial": s.serial})
+		g.do("device_add", object{"driver": "scsi-hd", "id": s.id + "-disk", "bus": s.id + ".0", "drive": top, "werror": "report"})
+		g.do("qom-set", object{"path": "/machine/peripheral/" + s.id, "property": "attached", "value": true})
+		return
+	}
+	g.do("device_add", object{"driver": "usb-storage", "id": s.id, "bus": "usb.0", "drive": top, "serial": s.serial, "removable": true, "werror": "report"})
 }
 
-// pull pulls a stick out.
+// brake lets so many bytes a second through to a stick; 0 lets go.
+func (g *guest) brake(s stickDevice, bytesPerSecond int) {
+	g.t.Helper()
+	disk := "/machine/peripheral/" + s.id + "/" + s.id + ".0/legacy[0]"
+	if s.uas {
+		disk = s.id + "-disk"
+	}
+	g.do("block_set_io_throttle", object{"id": disk, "bps": 0, "bps_rd": 0, "bps_wr": bytesPerSecond, "iops": 0, "iops_rd": 0, "iops_wr": 0})
+}
+
+// pull pulls a stick out, and waits until the guest has noticed.
 func (g *guest) pull(s stickDevice) {
 	g.t.Helper()
 	g.do("device_del", object{"id": s.id})
+	g.misses(s.serial)
 }
 
 type listed struct {
@@ -235,7 +260,7 @@ func (g *guest) list() []listed {
 // sees waits until a disk with that serial number is there.
 func (g *guest) sees(serial string) listed {
 	g.t.Helper()
-	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
+	for late := time.Now().Add(appearing); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
 		for _, d := range g.list() {
 			if d.Serial == serial {
 				return d
@@ -249,7 +274,7 @@ func (g *guest) sees(serial string) listed {
 // misses waits until no disk has that serial number.
 func (g *guest) misses(serial string) {
 	g.t.Helper()
-	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
+	for late := time.Now().Add(appearing); time.Now().Before(late); time.Sleep(300 * time.Millisecond) {
 		there := false
 		for _, d := range g.list() {
 			there = there || d.Serial == serial
@@ -284,17 +309,10 @@ func toolbox(t *testing.T, image string) string {
 		}
 	}
 	root := archivetest.Tools(t, "checks-disks", "base-files", "dash", "coreutils", "cryptsetup-bin", "lvm2", "mdadm", "squashfs-tools")
-	args := []string{"mksquashfs", "/", "tools.sqfs", "-quiet", "-no-progress", "-comp", "gzip", "-Xcompression-level", "1", "-noappend",
+	args := []string{"mksquashfs", "/", "tools.sqfs", "-quiet", "-no-progress", "-noI", "-noD", "-noF", "-noX", "-noappend",
 		"-wildcards", "-e", "proc/*", "sys/*", "dev/*", "build/tools.sqfs", "tmp/*", "run/*"}
 	if err := root.Run(t.Context(), sandbox.Command{Args: args, Work: dir, Stderr: os.Stderr, Stdout: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "tools.sqfs")
-}
-
-// throttle is a port of QEMU's that lets so many bytes a second through.
-func (g *guest) throttle(name string, bytesPerSecond int) object {
-	g.t.Helper()
-	g.do("object-add", object{"qom-type": "throttle-group", "id": name, "limits": object{"bps-write": bytesPerSecond}})
-	return object{"driver": "throttle", "throttle-group": name}
 }

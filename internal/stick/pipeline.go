@@ -212,7 +212,7 @@ func (j *job) watch(stage *report.Stage) (done *atomic.Int64, stop func()) {
 		tick := time.NewTicker(min(beat, j.stall))
 		defer tick.Stop()
 		last, since, told := int64(-1), time.Now(), false
-		for {
+		look := func() {
 			now := done.Load()
 			switch quiet := time.Since(since); {
 			case now != last:
@@ -225,10 +225,13 @@ func (j *job) watch(stage *report.Stage) (done *atomic.Int64, stop func()) {
 				told = true
 				stage.Log(fmt.Sprintf("nothing has moved for %s: sticks pause while they tidy up, longer when they are worn", j.stall))
 			}
+		}
+		for {
+			look()
 			select {
 			case <-tick.C:
 			case <-quit:
-				stage.Progress(done.Load(), total, report.Bytes)
+				look()
 				return
 			}
 		}
