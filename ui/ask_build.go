@@ -131,7 +131,7 @@ func (a *asker) tryOut() error {
 
 // finish does what was to follow the build, and asks what is next.
 func (a *asker) finish(then func() error) error {
-	words, about := "write to put it on a USB stick", "Writing erases a disk, after you have typed its name."
+	words, about := "write for a USB stick", "Writing erases a disk, after you have typed its name. back goes to the answers."
 	if a.Try {
 		words, about = "try to boot it in QEMU, "+words, "Trying it out gives its console this terminal. "+about
 	}
@@ -142,7 +142,7 @@ func (a *asker) finish(then func() error) error {
 			}
 		}
 		a.say("\nBuilt: %s", a.built.Path)
-		text, err := a.line("Type "+words+", back for the answers, or quit:", "what to do next", "", func() { a.tell(about) })
+		text, err := a.line("Type "+words+", back, or quit:", "what to do next", "", func() { a.tell(about) })
 		if errors.Is(err, errBack) {
 			return nil
 		}
