@@ -51,3 +51,16 @@ func (p *Plan) LeftOf(memory int) int {
 	}
 	return max(0, left)
 }
+
+// scarce is how little memory is left for containers, in MiB, when hardly one
+// finds room.
+const scarce = 48
+
+// Scarce says that the plan's memory is too little to be of use, and what else
+// to choose; "" where it is enough.
+func (p *Plan) Scarce() string {
+	if p.Left() >= scarce {
+		return ""
+	}
+	return "Hardly a container finds room in that: take more, or another runtime."
+}

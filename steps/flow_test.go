@@ -213,6 +213,18 @@ func TestLeftForContainers(t *testing.T) {
 	}
 }
 
+func TestScarce(t *testing.T) {
+	for _, tt := range []struct {
+		memory  int
+		runtime string
+		scarce  bool
+	}{{64, NoRuntime, true}, {128, NoRuntime, false}, {128, Docker, true}, {512, Docker + "," + Podman, false}} {
+		if got := (&Plan{Memory: tt.memory, Runtime: tt.runtime}).Scarce(); (got != "") != tt.scarce {
+			t.Errorf("%d MiB with %s: %q", tt.memory, tt.runtime, got)
+		}
+	}
+}
+
 func TestReadKeys(t *testing.T) {
 	line := publicKey(t, "me@home")
 	keys, err := ReadKeys([]byte("# mine\n" + line + "\n"))

@@ -318,6 +318,9 @@ func (a *asker) effect(step steps.Step) {
 		a.tell("The boot line will be: " + a.house.BootLine(plan))
 	case steps.Size:
 		a.say("About %d MiB stay for containers.", plan.Left())
+		if warning := plan.Scarce(); warning != "" {
+			a.tell("Note: " + warning)
+		}
 	case steps.Path:
 		if _, text := a.house.LookAt(a.ctx, plan.Output); text != "" {
 			a.tell(text)

@@ -199,16 +199,12 @@ func memoryLines(f frame, plan *steps.Plan) []string {
 		}
 	}
 	lines = append(lines[:1:1], f.window(blocks, at, 7)...)
-	if plan.Left() < scarce {
+	if warning := plan.Scarce(); warning != "" {
 		lines = append(lines, "")
-		lines = append(lines, f.paragraphs(f.Glyphs.Warn+" Hardly a container finds room in that: take more, or another runtime.", f.Warn.Render)...)
+		lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+warning, f.Warn.Render)...)
 	}
 	return lines
 }
-
-// scarce is when so little memory is left for containers that it is worth a
-// warning, in MiB.
-const scarce = 48
 
 func (t *textScreen) keys(k keyMap) []key.Binding {
 	if t.step.Kind == steps.Size {

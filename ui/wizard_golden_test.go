@@ -64,19 +64,20 @@ var scenes = map[string]struct {
 		r.goTo("SSH keys").press("down", "down", "enter")
 		r.send(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n"})
 	}},
-	"keys-new":     {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
-	"text":         {testHouse{}, func(r *rig) { r.goTo("Host name") }},
-	"text-error":   {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
-	"text-long":    {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
-	"codes":        {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
-	"codes-table":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
-	"codes-none":   {testHouse{}, func(r *rig) { r.goTo("Boot codes") }},
-	"codes-value":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("secure superuser ip", "down", "up", "tab", "10.0.0.2") }},
-	"codes-wrong":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("tz=Berlin noembedd") }},
-	"memory":       {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
-	"memory-error": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
-	"path":         {testHouse{}, func(r *rig) { r.goTo("Image") }},
-	"path-warning": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/x.iso") }},
+	"keys-new":      {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"text":          {testHouse{}, func(r *rig) { r.goTo("Host name") }},
+	"text-error":    {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
+	"text-long":     {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
+	"codes":         {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
+	"codes-table":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
+	"codes-none":    {testHouse{}, func(r *rig) { r.goTo("Boot codes") }},
+	"codes-value":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("secure superuser ip", "down", "up", "tab", "10.0.0.2") }},
+	"codes-wrong":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("tz=Berlin noembedd") }},
+	"memory":        {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
+	"memory-scarce": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "96") }},
+	"memory-error":  {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
+	"path":          {testHouse{}, func(r *rig) { r.goTo("Image") }},
+	"path-warning":  {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/x.iso") }},
 	"choice": {testHouse{}, func(r *rig) {
 		r.goTo("Review")
 		r.m.flow.Edit("firmware")
