@@ -123,7 +123,7 @@ func menuSpec(spec Spec) grub.MenuSpec {
 	return grub.MenuSpec{
 		Title:   "Floe " + assets.Version,
 		Initrds: []string{corePath, personalPath},
-		Args:    slices.Concat(kernelArgs, packageArgs(spec.Runtimes), spec.BootCodes),
+		Args:    slices.Concat(kernelArgs(spec.Arch), packageArgs(spec), spec.BootCodes),
 		Serial:  spec.Arch.Console(),
 		Timeout: menuTimeout,
 		Help:    helpPages(),
@@ -143,17 +143,22 @@ func helpPages() []grub.HelpPage {
 
 // kernelArgs stand on every boot line, before the person's own words, which
 // win over them; see Documentation/admin-guide/kernel-parameters.txt.
-var kernelArgs = []string{
-	// What init has to say is easier to see, and each line on a serial console
-	// takes time. Errors are shown all the same.
-	"quiet",
-	// The allocator of data for each processor takes its memory by pages. By
-	// default it plans for 2 MiB a processor, and memory control groups then
-	// keep a table of 4 MB for that.
-	"percpu_alloc=page",
-	// On a single processor the kernel would rewrite each locked instruction
-	// of its own without the lock: 0.15 s of an emulated boot, for little.
-	"noreplace-smp",
+func kernelArgs(a arch.Arch) []string {
+	list := []string{
+		// What init has to say is easier to see, and each line on a serial
+		// console takes time. Errors are shown all the same.
+		"quiet",
+		// The allocator of data for each processor takes its memory by pages.
+		// By default it plans for 2 MiB a processor, and memory control groups
+		// then keep a table of 4 MB for that.
+		"percpu_alloc=page",
+	}
+	if a == arch.AMD64 {
+		// On a single processor the kernel would rewrite each locked instruction
+		// of its own without the lock: 0.15 s of an emulated boot, for little.
+		list = append(list, "noreplace-smp")
+	}
+	return list
 }
 
 // BootLine gives the kernel's command line of an image, as its menu shows it.

@@ -49,6 +49,7 @@ type Builder struct {
 
 	mu      sync.Mutex // guards what follows
 	archive *debian.Archive
+	blobs   *debian.Archive             // Debian's non-free-firmware, for boards
 	roots   map[string]store.Entry      // made or found already
 	used    map[string]debian.Selection // by stage: what the lock file tells
 	sources []debian.SourcePackage
@@ -71,22 +72,33 @@ func New(opt Options) *Builder {
 	return &Builder{opt: opt, used: map[string]debian.Selection{}, roots: map[string]store.Entry{}}
 }
 
-// Archive gives the verified archive.
+// Archive gives the verified archive: its component main, of which everything
+// is made but for what firmware of boards is.
 func (b *Builder) Archive(ctx context.Context) (*debian.Archive, error) {
+	return b.open(ctx, &b.archive, "main")
+}
+
+// firmware gives the component with firmware that is not free. It is signed
+// as the rest is, and read for boards only.
+func (b *Builder) firmware(ctx context.Context) (*debian.Archive, error) {
+	return b.open(ctx, &b.blobs, "non-free-firmware")
+}
+
+func (b *Builder) open(ctx context.Context, archive **debian.Archive, component string) (*debian.Archive, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.archive != nil {
-		return b.archive, nil
+	if *archive != nil {
+		return *archive, nil
 	}
 	mirrors, err := debian.FindMirrors(b.opt.Mirror, "/")
 	if err != nil {
 		return nil, err
 	}
-	b.archive, err = debian.Open(ctx, debian.Options{
-		Cache: b.opt.Store.Downloads(), Mirrors: mirrors, Archs: arch.All(),
+	*archive, err = debian.Open(ctx, debian.Options{
+		Cache: b.opt.Store.Downloads(), Mirrors: mirrors, Archs: arch.All(), Components: []string{component},
 		Refresh: b.opt.Refresh, Report: b.opt.Report,
 	})
-	return b.archive, err
+	return *archive, err
 }
 
 // stage gives the entry for key, building it where it is not in the store, and

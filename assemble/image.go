@@ -16,6 +16,7 @@ import (
 
 	"floe/assets"
 	"floe/internal/arch"
+	"floe/internal/board"
 	"floe/internal/debian"
 	"floe/internal/fault"
 	"floe/internal/grub"
@@ -38,6 +39,7 @@ const Label = "FLOE"
 // Spec says what image to make.
 type Spec struct {
 	Arch           arch.Arch
+	Board          board.Board // "" is none: the image is an ISO
 	Hostname       string
 	AuthorizedKeys []string // lines of authorized_keys(5); those of the type Ed25519 may sign packages
 	BootCodes      []string // words added to the kernel's command line
@@ -57,6 +59,7 @@ type Image struct {
 	Size   int64  // bytes
 	SHA256 string // lower-case hexadecimal
 	Arch   arch.Arch
+	Board  board.Board
 	Parts  []Part
 }
 
@@ -77,12 +80,19 @@ func (b *Builder) Image(ctx context.Context, spec Spec) (*Image, error) {
 	if err := writable(out); err != nil {
 		return nil, err
 	}
+	if a := spec.Board.Arch(); spec.Board.Chosen() && a != spec.Arch {
+		return nil, fault.New(fault.Usage, "make the image", spec.Output, fmt.Errorf("the %s has the architecture %s, not %s", spec.Board.Title(), a, spec.Arch), "")
+	}
 	p, err := b.parts(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	stage := report.Start(b.opt.Report, "image", "Master the image")
-	image, err := b.master(ctx, spec, p, out)
+	master := b.master
+	if spec.Board.Chosen() {
+		master = b.masterBoard
+	}
+	image, err := master(ctx, spec, p, out)
 	if err == nil {
 		err = b.beside(ctx, image)
 	}
@@ -118,8 +128,15 @@ func (b *Builder) parts(ctx context.Context, spec Spec) (p parts, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { p.kernel, err = b.Kernel(ctx, a); return err })
 	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
-	group.Go(func() (err error) { p.boot, err = b.Boot(ctx, a); return err })
-	group.Go(func() (err error) { p.packages, err = b.Packages(ctx, a, mediumPackages(spec.Runtimes)...); return err })
+	group.Go(func() (err error) {
+		if spec.Board.Chosen() {
+			p.boot, err = b.Board(ctx, spec.Board)
+		} else {
+			p.boot, err = b.Boot(ctx, a)
+		}
+		return err
+	})
+	group.Go(func() (err error) { p.packages, err = b.Packages(ctx, a, mediumPackages(spec)...); return err })
 	return p, group.Wait()
 }
 
@@ -149,21 +166,24 @@ func (b *Builder) master(ctx context.Context, spec Spec, p parts, out string) (*
 	if err := addBoot(&s, spec.Arch, p.boot.Path); err != nil {
 		return nil, err
 	}
-	addPackages(&s, p.packages, spec.Runtimes)
+	s.Files = append(s.Files, packageFiles(p.packages, spec.Runtimes)...)
 	if _, err := iso.Master(ctx, s, out); err != nil {
 		return nil, err
 	}
-	list, err := partSizes(s)
+	list, err := partSizes(s.Files, int64(len(s.ESP)))
 	return &Image{Path: out, Arch: spec.Arch, Parts: list}, err
 }
 
-// partSizes says what the parts of an image take.
-func partSizes(s iso.Spec) ([]Part, error) {
-	named := map[string]string{kernelPath: "kernel", corePath: "initrd", personalPath: "keys and name"}
+// partSizes says what the parts of an image take; loader is what of the boot
+// loader is not among the files.
+func partSizes(files []iso.File, loader int64) ([]Part, error) {
+	named := map[string]string{
+		kernelPath: "kernel", corePath: "initrd", personalPath: "keys and name",
+		boardKernel: "kernel", boardCore: "initrd", boardPersonal: "keys and name",
+	}
 	var list []Part
 	var packages int64
-	loader := int64(len(s.ESP))
-	for _, f := range s.Files {
+	for _, f := range files {
 		size := int64(len(f.Content))
 		if f.Source != "" {
 			info, err := os.Stat(f.Source)

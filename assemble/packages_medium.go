@@ -19,39 +19,42 @@ const (
 // Runtimes are the packages that can be chosen to run containers.
 func Runtimes() []string { return []string{"docker", "podman"} }
 
-// diskTools check and grow the data disk of an image that has a runtime. One
-// without does with what the kernel itself mends when it mounts.
+// diskTools check and grow the data disk. An image without a runtime does with
+// what the kernel itself mends when it mounts, unless the image brings a data
+// disk along that is yet to be formatted.
 const diskTools = "e2fsprogs"
 
 // mediumPackages names what goes on the medium, but for dependencies.
-func mediumPackages(runtimes []string) []string {
-	if len(runtimes) == 0 {
+func mediumPackages(spec Spec) []string {
+	if len(spec.Runtimes) == 0 && !spec.Board.Chosen() {
 		return nil
 	}
-	return append(slices.Clone(runtimes), diskTools)
+	return append(slices.Clone(spec.Runtimes), diskTools)
 }
 
 // packageArgs are the boot codes of an image with packages.
-func packageArgs(runtimes []string) []string {
-	if len(runtimes) == 0 {
+func packageArgs(spec Spec) []string {
+	if len(mediumPackages(spec)) == 0 {
 		return nil
 	}
 	return []string{"cde"}
 }
 
-// addPackages adds packages, what each depends on, and the list of those that
-// are loaded at boot. The disk tools come first there: before anything keeps
-// data.
-func addPackages(s *iso.Spec, list []Package, runtimes []string) {
+// packageFiles are packages, what each depends on, and the list of those that
+// are loaded at boot. The disk tools load themselves when they are wanted.
+func packageFiles(list []Package, runtimes []string) (files []iso.File) {
 	if len(list) == 0 {
-		return
+		return nil
 	}
 	for _, p := range list {
 		name := path.Join(optionalDir, p.Name+tcz.Ext)
 		for _, ext := range []string{"", ".dep", ".info"} {
-			s.Files = append(s.Files, iso.File{Path: name + ext, Mode: 0o444, Source: p.Path() + ext})
+			files = append(files, iso.File{Path: name + ext, Mode: 0o444, Source: p.Path() + ext})
 		}
 	}
-	onboot := strings.Join(runtimes, tcz.Ext+"\n") + tcz.Ext + "\n"
-	s.Files = append(s.Files, iso.File{Path: onbootList, Mode: 0o444, Content: []byte(onboot)})
+	var onboot strings.Builder
+	for _, name := range runtimes {
+		onboot.WriteString(name + tcz.Ext + "\n")
+	}
+	return append(files, iso.File{Path: onbootList, Mode: 0o444, Content: []byte(onboot.String())})
 }

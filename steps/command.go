@@ -23,7 +23,10 @@ func (p *Plan) Command() string {
 
 // defaults gives what the step's answer is if nobody answers.
 func (s Step) defaults(p *Plan) []string {
-	return []string{strings.ReplaceAll(s.Default, "ARCH", string(p.Arch))}
+	if s.preset != nil {
+		return []string{s.preset(p)}
+	}
+	return []string{s.Default}
 }
 
 // ShellWord writes a word so that a POSIX shell reads it back as it is. A

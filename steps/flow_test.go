@@ -68,7 +68,7 @@ func TestFlowLeavesOutWhatIsNoQuestion(t *testing.T) {
 			t.Errorf("%s is asked: %t", s.Key, asked)
 		}
 	}
-	if len(f.Applying()) != len(All()) {
+	if len(f.Applying()) != len(All())-1 { // boards are for arm64
 		t.Errorf("the review has %v", keysOf(f.Applying()))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"floe/internal/arch"
+	"floe/internal/board"
 )
 
 // AutoFirmware stands for the firmware that suits the architecture.
@@ -20,17 +21,18 @@ const AutoFirmware = "auto"
 // Plan is everything that decides what is built. It is the only configuration:
 // the same Plan and the same signed inputs give the same bytes.
 type Plan struct {
-	Arch      arch.Arch // architecture of the machine that will run Floe
-	Runtime   string    // "none", "docker", "podman", or "docker,podman"
-	Hostname  string    // RFC 1123 label; the host name unless DHCP or host= give another
-	SSHKeys   []string  // "own", "none", files, or lines of authorized_keys(5)
-	BootCodes string    // words added to the kernel's command line
-	Memory    int       // MiB, of the machine that tries the image out
-	CPUs      int       // of the machine that tries the image out
-	Firmware  string    // of the machine that tries the image out: "bios", "uefi" or AutoFirmware
-	Output    string    // path of the image
-	Mirror    string    // root of a Debian archive, or "" for the host's own or Debian's
-	Toolchain string    // "sandbox" or "host"
+	Arch      arch.Arch   // architecture of the machine that will run Floe
+	Board     board.Board // of that machine, or board.None for one that boots an ISO
+	Runtime   string      // "none", "docker", "podman", or "docker,podman"
+	Hostname  string      // RFC 1123 label; the host name unless DHCP or host= give another
+	SSHKeys   []string    // "own", "none", files, or lines of authorized_keys(5)
+	BootCodes string      // words added to the kernel's command line
+	Memory    int         // MiB, of the machine that tries the image out
+	CPUs      int         // of the machine that tries the image out
+	Firmware  string      // of the machine that tries the image out: "bios", "uefi" or AutoFirmware
+	Output    string      // path of the image
+	Mirror    string      // root of a Debian archive, or "" for the host's own or Debian's
+	Toolchain string      // "sandbox" or "host"
 }
 
 // Step is one question. Its key is its name everywhere: the key in floe.toml,
@@ -49,10 +51,14 @@ type Step struct {
 	Drawn   bool   // each choice has a drawing, by its value
 	Choices []Choice
 
-	when func(*Plan) bool   // whether it applies; nil: always
-	show func(*Plan) string // how it stands in the review; nil: its values
-	set  func(*Plan, []string) error
-	get  func(*Plan) []string
+	when   func(*Plan) bool   // whether it applies; nil: always
+	preset func(*Plan) string // the default where it depends on other answers; nil: Default
+	// implied gives the one answer that another question's answer leaves, as
+	// given by a source, or "".
+	implied func(Source) string
+	show    func(*Plan) string // how it stands in the review; nil: its values
+	set     func(*Plan, []string) error
+	get     func(*Plan) []string
 }
 
 // Kind is a kind of question. Every kind has one screen, whatever is asked.

@@ -25,6 +25,9 @@ func Resolve(sources ...Source) (*Plan, Origins, error) {
 	plan, origins := &Plan{}, Origins{}
 	for _, step := range All() {
 		values, origin := answer(step, sources)
+		if origin == answered && !step.Applies(plan) {
+			origin = "" // it did when the person answered
+		}
 		if origin == "" {
 			origin = "default"
 			values = step.defaults(plan)
@@ -41,6 +44,11 @@ func answer(step Step, sources []Source) ([]string, string) {
 	for _, s := range sources {
 		if v, ok := s.Given[step.Key]; ok {
 			return v, s.Name
+		}
+		if step.implied != nil {
+			if v := step.implied(s); v != "" {
+				return []string{v}, s.Name
+			}
 		}
 	}
 	return nil, ""

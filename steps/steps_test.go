@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Plan{Arch: "amd64", Runtime: "docker", Hostname: "floe", SSHKeys: []string{"own"}, Memory: 512, CPUs: 2,
+	want := &Plan{Arch: "amd64", Board: "none", Runtime: "docker", Hostname: "floe", SSHKeys: []string{"own"}, Memory: 512, CPUs: 2,
 		Firmware: AutoFirmware, Output: "floe-amd64.iso", Toolchain: "sandbox"}
 	if !reflect.DeepEqual(plan, want) {
 		t.Errorf("got %+v\nwant %+v", plan, want)
@@ -106,6 +106,7 @@ func TestFileRoundTrip(t *testing.T) {
 func TestBadAnswers(t *testing.T) {
 	for _, tt := range []struct{ key, value, says string }{
 		{"arch", "sparc", "amd64"},
+		{"board", "beagle", "none, rpi"},
 		{"hostname", "-x", "dashes"},
 		{"hostname", "", "dashes"},
 		{"hostname", strings.Repeat("a", 64), "63"},

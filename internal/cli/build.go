@@ -22,9 +22,11 @@ func buildCommand(out *terminal) *cobra.Command {
 		Use:   "build",
 		Short: "Build the image: kernel and userland from source, one ISO",
 		Long: "Builds the image that the plan describes. The first build takes a quarter of an hour, most of\n" +
-			"it for the kernel; finished stages are kept, so that the next one takes a second.",
+			"it for the kernel; finished stages are kept, so that the next one takes a second.\n\n" +
+			"With --board the image is for the memory card of a board that boots no ISO: rpi is a Raspberry Pi 3, 4 or 5\n" +
+			"(arm64), docs/raspberry-pi.md tells how far each goes. 'floe write' writes it, and so does any program for cards.",
 		Example: "  floe build\n  floe build --ssh-key ~/.ssh/id_ed25519.pub --hostname box -o box.iso\n" +
-			"  floe build -c floe.toml --boot-codes 'noembed'\n  floe build --arch amd64,arm64 -o box-ARCH.iso",
+			"  floe build -c floe.toml --boot-codes 'noembed'\n  floe build --arch amd64,arm64 -o box-ARCH.iso\n  floe build --board rpi",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plans, err := resolvePlans(cmd)
@@ -97,7 +99,7 @@ func (t *terminal) buildWith(ctx context.Context, plan *steps.Plan, sink report.
 	}
 	defer s.Close()
 	return t.builder(s, plan, sink).Image(ctx, assemble.Spec{
-		Arch: plan.Arch, Hostname: plan.Hostname, AuthorizedKeys: keys,
+		Arch: plan.Arch, Board: plan.Board, Hostname: plan.Hostname, AuthorizedKeys: keys,
 		BootCodes: plan.BootWords(), Runtimes: plan.Runtimes(), Output: plan.Output,
 	})
 }
@@ -113,8 +115,16 @@ func (t *terminal) showImage(image *assemble.Image) {
 	}
 	t.print(t.styles().Table("Floe "+string(image.Arch), rows))
 	name := filepath.Base(image.Path)
-	t.print("\n" + t.styles().Next("What next", []ui.Command{
+	t.print("\n" + t.styles().Next("What next", whatNext(image, name)))
+}
+
+// whatNext is what can be done with an image.
+func whatNext(image *assemble.Image, name string) []ui.Command {
+	if image.Board.Chosen() {
+		return []ui.Command{{What: "put it on the board's memory card; 'floe disks' lists it", Line: writeLine(name)}}
+	}
+	return []ui.Command{
 		{What: "try it out", Line: fmt.Sprintf("floe run %s", name)},
 		{What: "put it on a USB stick; 'floe disks' lists them", Line: writeLine(name)},
-	}))
+	}
 }

@@ -1,0 +1,49 @@
+package assemble
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Places in the header of a kernel that unpacks itself under UEFI,
+// drivers/firmware/efi/libstub/zboot-header.S in the source of Linux, and in
+// that of a plain one, Documentation/arch/arm64/booting.rst.
+const (
+	zbootMagicAt   = 4
+	zbootPayloadAt = 8  // 32 bits: its place, and its size
+	zbootKindAt    = 24 // text: how it is compressed
+	plainMagicAt   = 56
+)
+
+// plainKernel takes the kernel out of one that unpacks itself under UEFI, for
+// firmware that is no UEFI.
+func plainKernel(image []byte) ([]byte, error) {
+	if len(image) < 64 || !bytes.HasPrefix(image, []byte("MZ")) || string(image[zbootMagicAt:][:4]) != "zimg" {
+		return nil, errors.New("the kernel is none that unpacks itself under UEFI")
+	}
+	if kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0}); string(kind) != "zstd" {
+		return nil, fmt.Errorf("the kernel is compressed with %q, not with zstd", kind)
+	}
+	at := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt:]))
+	size := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt+4:]))
+	if at+size > uint64(len(image)) {
+		return nil, fmt.Errorf("the kernel's payload of %d bytes is not there", size)
+	}
+	unpack, err := zstd.NewReader(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer unpack.Close()
+	plain, err := unpack.DecodeAll(image[at:at+size], nil)
+	if err != nil {
+		return nil, fmt.Errorf("unpack the kernel: %w", err)
+	}
+	if len(plain) < 64 || string(plain[plainMagicAt:][:4]) != "ARM\x64" {
+		return nil, errors.New("what the kernel holds is no kernel for arm64")
+	}
+	return plain, nil
+}
