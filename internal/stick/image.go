@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"floe/internal/board"
 	"floe/internal/fault"
 	"floe/internal/iso"
 	"floe/internal/report"
@@ -34,7 +35,8 @@ type Image struct {
 // partition that holds it.
 const floeLabel = "FLOE"
 
-// Inspect looks at an image: it must be one of floe's, or with any some
+// Inspect looks at an image: it must be one of floe's, an ISO or the image of a
+// board's memory card, or with any some
 // ISO 9660 image, and have the SHA-256 that the file beside it tells, if there
 // is one. The whole image is read. Progress goes to the stage.
 func Inspect(ctx context.Context, path string, any bool, stage *report.Stage) (*Image, error) {
@@ -71,13 +73,14 @@ func (i *Image) inspect(ctx context.Context, who *user.User, path string, any bo
 		return unreadable(path, errors.New("it is no file"))
 	}
 	i.Size = info.Size()
+	table, tableErr := iso.ReadGPT(i)
+	_, card := table.Find(board.Volume)
 	label, err := iso.Label(i)
-	if err != nil {
+	if err != nil && !card {
 		return fault.New(fault.Usage, "write", path, err, "Only images that boot are written: floe's own, or with --any any ISO.")
 	}
-	table, tableErr := iso.ReadGPT(i)
-	_, inTable := table.Find(floeLabel)
-	i.Floe = label == floeLabel && tableErr == nil && inTable
+	_, stick := table.Find(floeLabel)
+	i.Floe = tableErr == nil && (card || stick && label == floeLabel)
 	if !i.Floe && !any {
 		return fault.New(fault.Usage, "write", path, fmt.Errorf("it is no image of floe's (its name is %q)", label), "Add --any if you mean it.")
 	}

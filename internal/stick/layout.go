@@ -2,9 +2,11 @@ package stick
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 
@@ -46,6 +48,8 @@ func plan(head []byte, disk io.ReaderAt, image, size int64, data Data) (l layout
 	if err != nil {
 		return l, fmt.Errorf("the image: %w", err)
 	}
+	// That of a card's image is as small as can be, and not where it would stay.
+	table.Partitions = slices.DeleteFunc(table.Partitions, func(p iso.Partition) bool { return p.Name == iso.DataName })
 	total := size / iso.SectorSize
 	switch data {
 	case KeepData:
@@ -82,12 +86,19 @@ func plan(head []byte, disk io.ReaderAt, image, size int64, data Data) (l layout
 }
 
 // putTable puts a partition table into the first MiB of an image, whose
-// protective MBR then covers the whole disk (UEFI 2.10, table 5-4).
+// protective MBR then covers the whole disk (UEFI 2.10, table 5-4). A hybrid
+// one, of a card's image, stays: it has a partition in its first entry.
 func putTable(head, primary []byte, total int64) {
 	copy(head[iso.SectorSize:], primary)
-	const protective = 446 + 12 // size in sectors of the first entry
-	n := min(total-1, maxSector)
-	head[protective], head[protective+1], head[protective+2], head[protective+3] = byte(n), byte(n>>8), byte(n>>16), byte(n>>24)
+	const (
+		first       = 446 // entry
+		kind, size  = 4, 12
+		typeProtect = 0xee
+	)
+	if head[first+kind] != typeProtect {
+		return
+	}
+	binary.LittleEndian.PutUint32(head[first+size:], uint32(min(total-1, maxSector)))
 }
 
 // oldData finds the data partition that is to be kept.

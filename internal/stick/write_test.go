@@ -7,16 +7,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"floe/internal/board"
 	"floe/internal/disks"
 	"floe/internal/disks/disktest"
+	"floe/internal/fat"
 	"floe/internal/fault"
 	"floe/internal/iso"
 	"floe/internal/report"
+	"floe/internal/sdcard"
 )
 
 // TestWrite writes onto a loop device, with a data partition, and again with
@@ -96,6 +101,47 @@ func table(t *testing.T, d disks.Disk) []iso.Partition {
 		}
 	}
 	return got.Partitions
+}
+
+// TestCard writes the image of a board's memory card. Its own data partition
+// makes room for one as large as the card, and what the board's ROM reads of
+// the MBR stays.
+func TestCard(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "card.img")
+	err := sdcard.Write(t.Context(), sdcard.Spec{
+		Label: board.Volume, ID: [16]byte{1}, Time: time.Unix(1e9, 0),
+		Files: []fat.File{{Path: "config.txt", Content: []byte("arm_64bit=1\n")}},
+	}, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := disktest.Loop(t, 512)
+	for _, tt := range []struct {
+		data Data
+		want []string
+	}{{NewData, []string{board.Volume, iso.DataName}}, {KeepData, []string{board.Volume, iso.DataName}}, {NoData, []string{board.Volume}}} {
+		mustWrite(t, order(t, image, d, tt.data))
+		var names []string
+		for _, p := range table(t, d) {
+			names = append(names, p.Name)
+			if p.Name == iso.DataName && p.Sectors < 200<<20/iso.SectorSize {
+				t.Errorf("%s: the data partition is that of the image: %+v", tt.data, p)
+			}
+		}
+		if !slices.Equal(names, tt.want) {
+			t.Errorf("%s: %v", tt.data, names)
+		}
+		want, err := os.ReadFile(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := disktest.Content(t, d.Path, 0, iso.SectorSize); !bytes.Equal(got, want[:iso.SectorSize]) {
+			t.Errorf("%s: another MBR", tt.data)
+		}
+		if got := disktest.Content(t, d.Path, 4<<20, 64<<20); !bytes.Equal(got, want[4<<20:68<<20]) {
+			t.Errorf("%s: another boot partition", tt.data)
+		}
+	}
 }
 
 // TestForeign: any ISO goes onto the disk as it is.
