@@ -10,10 +10,10 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/google/renameio/v2"
 
+	"floe/assemble"
 	"floe/internal/fault"
 	"floe/internal/qcow2"
 	"floe/qemu"
-	"floe/steps"
 )
 
 // defaultDisk is how large a machine's data disk is. It takes room on this
@@ -26,15 +26,16 @@ func diskPath(name string) string {
 }
 
 // disk gives the machine its data disk, which is made the first time and kept
-// from then on. An ephemeral machine has none, and so has one without a
-// runtime: its image has no tools to format it.
-func (try trial) disk(plan *steps.Plan) (qemu.Option, error) {
+// from then on. An ephemeral machine has none, and so has one whose image has
+// no runtime, unless it was asked for: such an image has no tools to format it,
+// and says how it gets them.
+func (try trial) disk() (qemu.Option, error) {
 	path := diskPath(try.name)
 	if try.ephemeral {
 		return qemu.All(), nil
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if len(plan.Runtimes()) == 0 {
+		if !try.wantsDisk && len(assemble.RuntimesOf(try.image)) == 0 {
 			return qemu.All(), nil
 		}
 		if err := makeDisk(path, try.diskSize); err != nil {

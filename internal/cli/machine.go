@@ -37,6 +37,7 @@ type trial struct {
 	runtimes            []string // that are on the image, for the live view
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
+	wantsDisk           bool     // even without a runtime
 	diskSize            string   // of a new one
 	more                []qemu.Option
 }
@@ -59,7 +60,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if plan.Firmware != steps.AutoFirmware {
 		options = append(options, qemu.With(qemu.Firmware(plan.Firmware)))
 	}
-	disk, err := try.disk(plan)
+	disk, err := try.disk()
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ func runCommand(out *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			try.wantsDisk = cmd.Flags().Changed("disk-size")
 			try.image = plan.Output
 			if len(args) == 1 {
 				try.image = args[0]
@@ -62,7 +63,7 @@ func runCommand(out *terminal) *cobra.Command {
 	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as: cd, usb or disk")
 	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
 	flags.BoolVar(&try.ephemeral, "ephemeral", false, "no data disk: everything is gone when the machine ends")
-	flags.StringVar(&try.diskSize, "disk-size", defaultDisk, "`SIZE` of a new data disk; it takes room only as it is filled")
+	flags.StringVar(&try.diskSize, "disk-size", defaultDisk, "`SIZE` of a new data disk; it takes room only as it is filled; named, it gives an image without a runtime one, too")
 	flags.BoolVar(&console, "console", false, "the machine's console on this terminal, from its first word on")
 	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
 	return cmd
