@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
-	"strings"
 	"testing"
 
 	"floe/internal/disks"
@@ -32,39 +31,39 @@ func put(t *testing.T, image string, d disks.Disk, data stick.Data) stick.Result
 }
 
 // TestWrittenStickBoots boots a stick on BIOS, where Floe makes its data
-// partition ready and a volume is made; writes a newer image, with the data
-// kept; and finds the volume again on UEFI.
+// partition ready and a volume for containers is made; finds the volume again
+// on UEFI; writes a newer image, with the data kept; and finds it once more.
 func TestWrittenStickBoots(t *testing.T) {
 	d := disktest.Loop(t, 768)
-	first := put(t, image(t, "first", "docker"), d, stick.NewData)
+	first := put(t, image(t, "first", "podman"), d, stick.NewData)
 	if first.Data == 0 {
 		t.Fatal("there is no data partition")
 	}
-	start := func(firmware qemu.Firmware) *guest {
-		g := boot(t, qemu.Memory(640), qemu.CPUs(2), qemu.With(firmware),
+	start := func(name string, firmware qemu.Firmware) *guest {
+		g := boot(t, qemu.Memory(640), qemu.CPUs(processors), qemu.With(firmware),
 			qemu.Plug(qemu.Medium{Kind: qemu.USBStick, Path: d.Serial, Keep: true}))
-		g.say("for i in $(seq 240); do mountpoint -q /var/lib && exit 0; sleep 1; done; exit 1")
+		g.say("for i in $(seq 600); do mountpoint -q /var/lib && command -v podman >/dev/null && exit 0; sleep 1; done; exit 1")
+		efi := map[qemu.Firmware]string{qemu.BIOS: "no", qemu.UEFI: "yes"}[firmware]
+		if got := g.say("hostname; grep -c ' /data ext4 ' /proc/mounts; [ -d /sys/firmware/efi ] && echo yes || echo no"); got != name+"\n1\n"+efi {
+			t.Errorf("got %q", got)
+		}
 		return g
 	}
-	g := start(qemu.BIOS)
-	if got := g.say("hostname; grep -c ' /data ext4 ' /proc/mounts"); got != "first\n1" {
-		t.Errorf("got %q", got)
+	const food = "$(sudo podman volume inspect -f '{{.Mountpoint}}' kept)/food"
+	finds := func(g *guest) {
+		if got := g.say("sudo cat " + food); got != "fish" {
+			t.Errorf("the volume holds %q", got)
+		}
+		g.off()
 	}
-	// Where docker keeps a volume; its own program takes minutes on a busy host.
-	const volume = "/var/lib/docker/volumes/kept/_data"
-	g.say("sudo mkdir -p " + volume + " && echo fish | sudo tee " + volume + "/food >/dev/null && sync")
+	g := start("first", qemu.BIOS)
+	g.say("sudo podman volume create kept && echo fish | sudo tee " + food + " && sync")
 	g.off()
+	finds(start("first", qemu.UEFI))
 
-	second := put(t, image(t, "second", "docker"), d, stick.KeepData)
+	second := put(t, image(t, "second", "podman"), d, stick.KeepData)
 	if !second.Kept || second.Data != first.Data {
 		t.Errorf("%+v after %+v", second, first)
 	}
-	g = start(qemu.UEFI)
-	defer g.off()
-	if got := g.say("test -d /sys/firmware/efi && hostname"); got != "second" {
-		t.Errorf("got %q", got)
-	}
-	if got := g.say("sudo cat " + volume + "/food"); !strings.HasPrefix(got, "fish") {
-		t.Errorf("the volume holds %q", got)
-	}
+	finds(start("second", qemu.BIOS))
 }

@@ -37,7 +37,7 @@ func TestInsideQEMU(t *testing.T) {
 		}
 		return path
 	}
-	g := boot(t, qemu.Memory(512), qemu.CPUs(2), qemu.Boot(qemu.CDROM, img),
+	g := boot(t, qemu.Memory(512), qemu.CPUs(processors), qemu.Boot(qemu.CDROM, img),
 		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: box, Serial: "toolbox"}),
 		qemu.Data(disk("luks", 96), "lukslvm"), qemu.Data(disk("raid-1", 64), "raid1"), qemu.Data(disk("raid-2", 64), "raid2"),
 		qemu.Extra("-device", "qemu-xhci,id=usb",

@@ -33,6 +33,10 @@ const (
 	appearing  = 3 * time.Minute // of a disk, or of what a program says
 )
 
+// processors of a machine: emulated ones on threads of their own now and then
+// make QEMU abort on a busy host (iotlb_to_section: Assertion ... failed).
+const processors = 1
+
 const mib = 1 << 20
 
 // workshop is what the tests of this file share.
