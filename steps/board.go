@@ -45,8 +45,8 @@ func archOfBoard(s Source) string {
 	return string(b.Arch())
 }
 
-// canTry tells that the image boots in a virtual machine.
-func canTry(p *Plan) bool { return !p.Board.Chosen() }
+// Tries tells whether the image boots in floe's virtual machines.
+func (p *Plan) Tries() bool { return !p.Board.Chosen() }
 
 // outputName is the image's name if nobody gives it one.
 func outputName(p *Plan) string {

@@ -63,7 +63,7 @@ func All() []Step {
 			get:  func(p *Plan) []string { return []string{p.BootCodes} },
 		},
 		{
-			Key: "memory", Short: "m", Kind: Size, when: canTry, Title: "Memory", Value: "SIZE", Default: "512",
+			Key: "memory", Short: "m", Kind: Size, when: (*Plan).Tries, Title: "Memory", Value: "SIZE", Default: "512",
 			Ask:  "How much memory for trying it out?",
 			Help: "Memory of the machine that tries the image out, in MiB, or with M or G behind it; 64 at least.",
 			show: func(p *Plan) string { return fmt.Sprintf("%d MiB (try-out)", p.Memory) },
@@ -81,7 +81,7 @@ func All() []Step {
 			get:  func(p *Plan) []string { return []string{p.Output} },
 		},
 		{
-			Key: "cpus", Kind: Text, Detail: true, when: canTry, Title: "Processors", Value: "N", Default: "2",
+			Key: "cpus", Kind: Text, Detail: true, when: (*Plan).Tries, Title: "Processors", Value: "N", Default: "2",
 			Ask:  "How many processors for trying it out?",
 			Help: "Processors of the machine that tries the image out.",
 			show: func(p *Plan) string { return fmt.Sprintf("%d (try-out)", p.CPUs) },
@@ -92,7 +92,7 @@ func All() []Step {
 			get: func(p *Plan) []string { return []string{strconv.Itoa(p.CPUs)} },
 		},
 		{
-			Key: "firmware", Kind: OneOf, Detail: true, when: canTry, Title: "Firmware", Value: "KIND", Default: AutoFirmware,
+			Key: "firmware", Kind: OneOf, Detail: true, when: (*Plan).Tries, Title: "Firmware", Value: "KIND", Default: AutoFirmware,
 			Ask:  "Which firmware for trying it out?",
 			Help: "Firmware of the machine that tries the image out: bios, uefi, or auto (what starts soonest). An image for amd64 boots on both, one for arm64 on UEFI.",
 			Choices: []Choice{

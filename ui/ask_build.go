@@ -20,7 +20,7 @@ func (a *asker) review() error {
 		a.item(i+1, step.Title+": "+step.Show(a.flow.Plan()))
 	}
 	words := "build, write, save, command"
-	if a.Try {
+	if a.tries() {
 		words = "build, try, write, save, command"
 	}
 	for {
@@ -33,7 +33,7 @@ func (a *asker) review() error {
 		switch word := strings.ToLower(text); {
 		case word == "build":
 			return a.build(nil)
-		case word == "try" && a.Try:
+		case word == "try" && a.tries():
 			return a.build(a.tryOut)
 		case word == "write":
 			return a.build(a.write)
@@ -121,6 +121,9 @@ func (a *asker) buildOnce() (Built, error) {
 	return a.house.Build(ctx, a.flow.Plan(), sink)
 }
 
+// tries tells whether the image can be tried out here.
+func (a *asker) tries() bool { return a.Try && a.flow.Plan().Tries() }
+
 // tryOut boots the image, with its console here.
 func (a *asker) tryOut() error {
 	if err := a.house.Try(a.ctx, a.flow.Plan(), a.built.Path); err != nil {
@@ -132,7 +135,7 @@ func (a *asker) tryOut() error {
 // finish does what was to follow the build, and asks what is next.
 func (a *asker) finish(then func() error) error {
 	words, about := "write for a USB stick", "Writing erases a disk, after you have typed its name. back goes to the answers."
-	if a.Try {
+	if a.tries() {
 		words, about = "try to boot it in QEMU, "+words, "Trying it out gives its console this terminal. "+about
 	}
 	for {
@@ -153,7 +156,7 @@ func (a *asker) finish(then func() error) error {
 			return err
 		}
 		switch word := strings.ToLower(text); {
-		case word == "try" && a.Try:
+		case word == "try" && a.tries():
 			then = a.tryOut
 		case word == "write":
 			then = a.write

@@ -107,7 +107,10 @@ func (b *buildScreen) end(built Built, err error) {
 	switch {
 	case err == nil:
 		b.state = buildDone
-		b.actions = []option{{"Try it out in QEMU", tryIntent{}}, {"Write it to a USB stick", targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+		b.actions = []option{{"Write it to a USB stick", targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+		if !built.Fixed {
+			b.actions = append([]option{{"Try it out in QEMU", tryIntent{}}}, b.actions...)
+		}
 	case b.state == buildStopping || fault.Code(err) == int(fault.Cancelled):
 		b.state = buildStopped
 		b.actions = []option{{"Go on building", retryIntent{}}, {"Back to the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}

@@ -73,6 +73,7 @@ type Built struct {
 	Size   int64 // bytes
 	SHA256 string
 	Parts  []Row
+	Fixed  bool      // it cannot be tried out here: it is for a board
 	Next   []Command // what to type to use it
 	Log    string    // path of the build's whole log; it is there after a failure too
 }

@@ -17,11 +17,11 @@ type reviewScreen struct {
 }
 
 func newReview(flow *steps.Flow) *reviewScreen {
-	r := &reviewScreen{plan: flow.Plan(), steps: flow.Applying(), actions: []option{
-		{"Build", buildIntent{}},
-		{"Build, then try it out in QEMU", buildIntent{try: true}},
-		{"Build, then write it to a USB stick", newTargetIntent{}},
-	}}
+	r := &reviewScreen{plan: flow.Plan(), steps: flow.Applying(), actions: []option{{"Build", buildIntent{}}}}
+	if r.plan.Tries() {
+		r.actions = append(r.actions, option{"Build, then try it out in QEMU", buildIntent{try: true}})
+	}
+	r.actions = append(r.actions, option{"Build, then write it to a USB stick", newTargetIntent{}})
 	r.at = len(r.steps) // on "Build"
 	return r
 }

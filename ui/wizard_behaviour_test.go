@@ -91,6 +91,13 @@ func TestWizardHasAScreenForEveryStep(t *testing.T) {
 	if got := r.m.flow.Plan().Board; got != "rpi" {
 		t.Errorf("the board is %q", got)
 	}
+	// Floe has no virtual machine that would boot the image.
+	r.m.flow.Review()
+	r.m.show()
+	r.at("Review").sees("Build, then write")
+	if strings.Contains(r.view(), "QEMU") {
+		t.Errorf("it offers to try out what cannot be:\n%s", r.view())
+	}
 }
 
 // ctrl+c asks on every screen; staying comes first, and changes nothing.

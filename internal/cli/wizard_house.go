@@ -240,6 +240,10 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 		}
 	}
 	short = steps.ShellWord(short)
+	if b.Fixed = image.Board.Chosen(); b.Fixed {
+		b.Next = []ui.Command{{What: "put it on the board's memory card; 'floe disks' lists it", Line: "floe write " + short + " --to /dev/sdX"}}
+		return b, nil
+	}
 	b.Next = append([]ui.Command{
 		{What: "boot it in QEMU", Line: "floe run --detach " + short},
 		{What: "log in", Line: "floe ssh"},
