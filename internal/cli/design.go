@@ -21,9 +21,10 @@ import (
 // designed is a machine as it should be from now on.
 type designed struct {
 	name    string
-	known   bool // it was there before
-	changed bool // it is not what it was
-	rebuild bool // its image has to be built
+	movable []int // ports of it that may get another one of this host
+	known   bool  // it was there before
+	changed bool  // it is not what it was
+	rebuild bool  // its image has to be built
 	spec    machines.Spec
 	plan    *steps.Plan
 }
@@ -58,13 +59,19 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	d.spec.Memory, d.spec.CPUs, d.spec.Firmware = d.plan.Memory, d.plan.CPUs, d.plan.Firmware
 	for flag, set := range map[string]func(){
 		"disk":     func() { d.spec.Disk = w.disk },
-		"ssh-port": func() { d.spec.SSHPort = w.sshPort },
-		"port":     func() { d.spec.Ports = w.ports },
+		"ssh-port": func() { d.takeSSHPort(w.sshPort) },
 		"share":    func() { d.spec.Share = w.share },
 	} {
 		if !d.known || flags.Changed(flag) {
 			set()
 		}
+	}
+	if !d.known || flags.Changed("port") {
+		movable, err := d.spec.TakePorts(w.ports)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "describe machine", w.name, err, "'floe up --help' shows what it takes")
+		}
+		d.movable = append(d.movable, movable...)
 	}
 	if err := d.paths(w, sh); err != nil {
 		return nil, err
@@ -87,6 +94,16 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	replanned := d.spec.Plan != "" && d.known && imageShape(planWas) != imageShape(plan)
 	d.changed = !d.known || replanned || !reflect.DeepEqual(normal(was), normal(d.spec))
 	return d, d.judgeImage(w, replanned)
+}
+
+// takeSSHPort takes the port of this host that was asked for; for 0 the machine
+// keeps the one that it has, as long as that is free.
+func (d *designed) takeSSHPort(port int) {
+	if port != 0 {
+		d.spec.SSHPort = port
+		return
+	}
+	d.movable = append(d.movable, machines.SSHGuestPort)
 }
 
 // normal makes specs that mean the same equal: no ports and nil, for one.

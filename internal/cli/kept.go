@@ -202,7 +202,7 @@ func rmCommand(out *terminal) *cobra.Command {
 
 func (t *terminal) remove(ctx context.Context, name string, force, data bool) error {
 	sh := shelf()
-	unlock, err := sh.Lock(ctx, name, nil)
+	unlock, err := sh.Lock(ctx, name, func() { fmt.Fprintln(t.Err, "floe: note: waiting for another floe that has machine", name, "in hand") })
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 	disk := diskPath(name)
 	_, noDisk := os.Stat(disk)
 	if _, noDir := os.Stat(sh.Dir(name)); noDir != nil && (noDisk != nil || !data) {
-		return sh.Unknown("remove machine", name)
+		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
 	}
 	if !errorIsNotRunning(name) {
 		if !force {
@@ -222,6 +222,9 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 	}
 	notes, err := sh.Disconnect(name, clients())
 	if err != nil {
+		return err
+	}
+	if err := sh.ForgetKey(name, "", knownHosts()); err != nil {
 		return err
 	}
 	if err := sh.ForgetSSH(name); err != nil {

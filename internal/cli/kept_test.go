@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,16 +83,76 @@ func (p person) list() map[string]row {
 	return byName
 }
 
-// TestMachineStays takes a machine through its life: it is made, its QEMU is
-// killed, it comes back on the same ports, and is removed.
+// begin starts floe in the background. What it says goes to the file that it
+// gives.
+func (p person) begin(args ...string) (cmd *exec.Cmd, said string) {
+	p.Helper()
+	f, err := os.CreateTemp(p.TempDir(), "said")
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer f.Close()
+	cmd = exec.CommandContext(p.Context(), os.Args[0], args...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.home, f, f
+	if err := cmd.Start(); err != nil {
+		p.Fatal(err)
+	}
+	return cmd, f.Name()
+}
+
+// until waits for a fact.
+func (p person) until(what string, fact func() bool) {
+	p.Helper()
+	for deadline := time.Now().Add(10 * time.Minute); !fact(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.Fatalf("it never comes to this: %s", what)
+		}
+	}
+}
+
+// says tells whether a file has a text.
+func says(path, text string) bool {
+	all, _ := os.ReadFile(path)
+	return strings.Contains(string(all), text)
+}
+
+// ended waits for a floe in the background and gives its exit code.
+func (p person) ended(cmd *exec.Cmd) int {
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode()
+}
+
+// machinesHere counts the QEMUs of this person.
+func (p person) machinesHere() (n int) {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		if says(path, p.home) && says(path, "console.log") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestMachineStays takes a machine through its life: two floes start it at once
+// and one of them is killed, it is rebooted, its QEMU is killed, twice, it comes
+// back on the same ports, powers itself off, and is removed.
 func TestMachineStays(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots a machine twice")
+		t.Skip("boots a machine three times")
 	}
 	p := newPerson(t)
-	up := []string{"up", "box"}
-	p.must(append(up, "--runtime", "none", "--memory", "128", "--port", "0:80", "--share", p.home)...)
+	up := []string{"up", "box", "--runtime", "none", "--memory", "128", "--port", "0:80", "--share", p.home}
 	t.Cleanup(func() { p.floe("stop", "box") })
+	one, _ := p.begin(up...)
+	p.until("a QEMU runs", func() bool { return p.list()["box"].PID != 0 })
+	two, said := p.begin(up...)
+	p.until("the second floe waits for the first", func() bool { return says(said, "Wait for another floe") })
+	_ = one.Process.Kill()
+	p.ended(one)
+	if code := p.ended(two); code != 0 || p.machinesHere() != 1 {
+		text, _ := os.ReadFile(said)
+		t.Fatalf("of two floes the second ended with %d, and %d QEMUs run\n%s", code, p.machinesHere(), text)
+	}
 	first := p.list()["box"]
 	if first.Condition != machines.Up || first.SSHPort == 0 || len(first.Ports) != 1 || strings.HasPrefix(first.Ports[0], "0:") {
 		t.Fatalf("after up: %+v", first)
@@ -98,30 +160,41 @@ func TestMachineStays(t *testing.T) {
 	if out := p.must("ssh", "box", "id -un; ls "+machines.SharePoint); !strings.HasPrefix(out, "floe\n") || !strings.Contains(out, "state\n") {
 		t.Errorf("ssh: %q", out)
 	}
+	if _, _, code := p.floe("ssh", "box", "exit 7"); code != 7 {
+		t.Errorf("a command's exit status 7 became %d", code)
+	}
+	if out := p.run("sh", "-c", "echo through a pipe | "+os.Args[0]+" ssh box tr a-z A-Z"); out != "THROUGH A PIPE\n" {
+		t.Errorf("through a pipe came %q", out)
+	}
 	p.must(up...) // it runs: nothing to do
 	if again := p.list()["box"]; again.PID != first.PID {
 		t.Errorf("started a second time: %+v, then %+v", first, again)
 	}
-	if _, _, code := p.floe(append(up, "--memory", "160")...); code != int(fault.Usage) {
+	if _, _, code := p.floe("up", "box", "--memory", "160"); code != int(fault.Usage) {
 		t.Errorf("changed while it runs: exit status %d", code)
 	}
+	p.floe("ssh", "box", "sudo reboot")
+	p.until("it reboots", func() bool { return strings.Contains(p.must("logs", "box"), "floe: shutting down") })
+	if out := p.must("ssh", "box", "ls "+machines.SharePoint); !strings.Contains(out, "state\n") {
+		t.Errorf("after a reboot the shared folder has %q", out)
+	}
 
-	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(10 * time.Second); p.list()["box"].Condition != machines.Dead; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("its QEMU was killed, and it is %+v", p.list()["box"])
-		}
-	}
+	p.kill(first.PID)
 	if _, errs, code := p.floe("ssh", "box", "true"); code != int(fault.Usage) || !strings.Contains(errs, "floe up box") {
 		t.Errorf("ssh to a dead one: %d\n%s", code, errs)
 	}
 	if logs := p.must("logs", "box"); !strings.Contains(logs, "floe: ssh ready") {
 		t.Errorf("its console is\n%s", logs)
 	}
+	again, said := p.begin("up", "box")
+	p.until("a QEMU runs again", func() bool { return p.list()["box"].PID != 0 })
+	_ = syscall.Kill(p.list()["box"].PID, syscall.SIGKILL)
+	if code := p.ended(again); code != int(fault.Build) || !says(said, "killed") {
+		text, _ := os.ReadFile(said)
+		t.Errorf("up, whose QEMU was killed, ended with %d\n%s", code, text)
+	}
 
-	p.must(append(up, "--memory", "160")...)
+	p.must("up", "box", "--memory", "160")
 	second := p.list()["box"]
 	if second.Condition != machines.Up || second.SSHPort != first.SSHPort || second.Ports[0] != first.Ports[0] || second.Memory != 160 || second.PID == first.PID {
 		t.Errorf("first %+v, second %+v", first, second)
@@ -129,10 +202,15 @@ func TestMachineStays(t *testing.T) {
 	if _, _, code := p.floe("rm", "box"); code != int(fault.Usage) {
 		t.Errorf("removed while it runs: exit status %d", code)
 	}
-	p.must("stop", "box")
-	if now := p.list()["box"].Condition; now != machines.Stopped {
-		t.Errorf("after stop it is %s", now)
+	logs, said := p.begin("logs", "-f", "box")
+	p.floe("ssh", "box", "sudo poweroff")
+	if code := p.ended(logs); code != 0 || !says(said, "floe: shutting down") {
+		t.Errorf("logs -f ended with %d", code)
 	}
+	if now := p.list()["box"]; now.Condition != machines.Stopped || !strings.Contains(now.Why, "from inside") {
+		t.Errorf("after it powered itself off: %+v", now)
+	}
+	p.must("stop", "box") // it is off already
 	p.must("rm", "box")
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("left is %+v", left)
@@ -142,8 +220,17 @@ func TestMachineStays(t *testing.T) {
 	}
 }
 
-// TestImageGone has a machine whose image somebody took away, and one too
-// large for any host.
+// kill kills a machine's QEMU, which is seen.
+func (p person) kill(pid int) {
+	p.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		p.Fatal(err)
+	}
+	p.until("its QEMU was killed, and it is dead", func() bool { return p.list()["box"].Condition == machines.Dead })
+}
+
+// TestImageGone has a machine whose image somebody took away, one too large for
+// any host, and one whose port is another program's.
 func TestImageGone(t *testing.T) {
 	p := newPerson(t)
 	image := filepath.Join(p.home, "x.iso")
@@ -155,6 +242,17 @@ func TestImageGone(t *testing.T) {
 	}
 	if _, errs, code := p.floe("up", "box", "--image", image, "--memory", "1048576"); code != int(fault.Missing) || !strings.Contains(errs, "less memory") {
 		t.Errorf("%d\n%s", code, errs)
+	}
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	for flag, value := range map[string]string{"--ssh-port": port, "--port": port + ":80"} {
+		if _, errs, code := p.floe("up", "box", "--image", image, flag, value); code != int(fault.Missing) || !strings.Contains(errs, "another program listens there") || !strings.Contains(errs, flag+" 0") {
+			t.Errorf("%s: %d\n%s", flag, code, errs)
+		}
 	}
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("a machine that could not be is kept: %+v", left)

@@ -130,6 +130,9 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 // tell lets ssh, docker and podman know the machine.
 func tell(r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
 	sh, port := shelf(), r.State().SSHPort()
+	if err := sh.ForgetKey(w.name, client.PublicHostKey(), knownHosts()); err != nil {
+		return nil, err
+	}
 	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownIdentities()...); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ func clients() machines.Clients { return machines.FindClients(os.Getenv, xdg.Hom
 // sshConfig is the person's own configuration of OpenSSH.
 func sshConfig() string { return filepath.Join(xdg.Home, ".ssh", "config") }
 
+// knownHosts are the hosts that the person's ssh clients know.
+func knownHosts() string { return filepath.Join(xdg.Home, ".ssh", "known_hosts") }
+
 // namedMachine is the machine that the first argument names, or the flag.
 func namedMachine(flag string, args []string) string {
 	if len(args) > 0 {

@@ -89,15 +89,15 @@ func (t *terminal) up(cmd *cobra.Command, w wish) error {
 // it done.
 func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink report.Sink) (*qemu.Running, machines.Spec, error) {
 	sh, none := shelf(), machines.Spec{}
-	waiting := report.Start(sink, "machine", "Machine "+w.name)
-	unlock, err := sh.Lock(ctx, w.name, func() { waiting.Log("another floe has it in hand; waiting") })
+	unlock, err := lockMachine(ctx, sh, w.name, sink)
 	if err != nil {
-		return nil, none, waiting.Fail(err)
+		return nil, none, err
 	}
 	defer unlock()
+	stage := report.Start(sink, "machine", "Machine "+w.name)
 	d, err := design(cmd, w)
 	if err != nil {
-		return nil, none, waiting.Fail(err)
+		return nil, none, stage.Fail(err)
 	}
 	r, err := sh.Home.Load(w.name)
 	switch {
@@ -106,7 +106,7 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	case err == nil && (d.changed || d.rebuild):
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
 	case err == nil:
-		waiting.Cached("it runs already")
+		stage.Cached("it runs already")
 		return r, d.spec, nil
 	case errors.Is(err, qemu.ErrNotRunning):
 		err = nil
@@ -115,16 +115,16 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 		if r != nil {
 			r.Close()
 		}
-		return nil, none, waiting.Fail(err)
+		return nil, none, stage.Fail(err)
 	}
-	if err := d.spec.ChoosePorts(w.name); err != nil {
-		return nil, none, waiting.Fail(err)
+	if err := d.spec.ChoosePorts(w.name, d.movable...); err != nil {
+		return nil, none, stage.Fail(err)
 	}
 	// Before anything is kept that could not start.
 	if _, err := qemu.CheckMemory(qemu.Machine{Name: w.name, Memory: d.spec.Memory}, ""); err != nil {
-		return nil, none, waiting.Fail(err)
+		return nil, none, stage.Fail(err)
 	}
-	waiting.Done(d.summary())
+	stage.Done(d.summary())
 	if !d.known { // a machine that is there changes when its image has
 		if err := d.keep(sh); err != nil {
 			return nil, none, err
@@ -140,6 +140,22 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	}
 	r, err = t.startKept(ctx, sh, d, sink)
 	return r, d.spec, err
+}
+
+// lockMachine takes a machine for this floe alone, and says so if it has to wait
+// for another one.
+func lockMachine(ctx context.Context, sh machines.Shelf, name string, sink report.Sink) (unlock func(), err error) {
+	var other *report.Stage
+	unlock, err = sh.Lock(ctx, name, func() {
+		other = report.Start(sink, "lock", "Wait for another floe that has machine "+name+" in hand")
+	})
+	switch {
+	case err != nil && other != nil:
+		err = other.Fail(err)
+	case other != nil:
+		other.Done("")
+	}
+	return unlock, err
 }
 
 // startKept starts a machine that stays.

@@ -111,7 +111,17 @@ func TestPortsAreChosenFreeAndKept(t *testing.T) {
 	if err := again.ChoosePorts("box"); err != nil || !reflect.DeepEqual(again, spec) {
 		t.Errorf("%+v, then %+v, %v", spec, again, err)
 	}
+	// The same wish again changes nothing; what is taken by now moves if it may.
+	kept := spec.Ports[0]
+	if movable, err := spec.TakePorts([]string{"0:80", "81"}); err != nil || !reflect.DeepEqual(movable, []int{80}) || spec.Ports[0] != kept || spec.Ports[1] != "81:81" {
+		t.Errorf("%v, %v, %v", spec.Ports, movable, err)
+	}
+	spec.Ports = nil
 	spec.SSHPort = taken.Addr().(*net.TCPAddr).Port
+	moved := spec
+	if err := moved.ChoosePorts("box", SSHGuestPort); err != nil || moved.SSHPort == spec.SSHPort || moved.SSHPort == 0 {
+		t.Errorf("%+v, %v", moved, err)
+	}
 	if err := spec.ChoosePorts("box"); fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "--ssh-port 0") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
 	}

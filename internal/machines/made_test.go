@@ -209,6 +209,30 @@ func TestSSHConfiguration(t *testing.T) {
 	if removed, err := s.ExcludeSSH(config); removed || err != nil {
 		t.Errorf("removed while there is a machine: %v, %v", removed, err)
 	}
+	// Podman notes host keys in known_hosts.
+	hosts := filepath.Join(home, ".ssh", "known_hosts")
+	const others = "[127.0.0.1]:2222 ssh-ed25519 BBBB\nexample.org ssh-ed25519 AAAA\n"
+	write(t, hosts, "[127.0.0.1]:2222 ssh-ed25519 AAAA\n"+others)
+	if err := s.ForgetKey("box", "ssh-ed25519 AAAA\n", hosts); err != nil {
+		t.Error(err)
+	}
+	if text, _ := os.ReadFile(hosts); !strings.HasPrefix(string(text), "[127.0.0.1]:2222 ssh-ed25519 AAAA\n") {
+		t.Errorf("the key that it still has is gone: %q", text)
+	}
+	alone := filepath.Join(home, ".ssh", "alone")
+	write(t, alone, "\n[127.0.0.1]:2222 ssh-ed25519 AAAA\n")
+	if err := s.ForgetKey("box", "", alone); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(alone); err == nil {
+		t.Error("a file with nothing in it is left")
+	}
+	if err := s.ForgetKey("box", "ssh-ed25519 CCCC", hosts); err != nil {
+		t.Error(err)
+	}
+	if text, _ := os.ReadFile(hosts); string(text) != others {
+		t.Errorf("known_hosts is now %q", text)
+	}
 	if err := s.ForgetSSH("box"); err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,36 @@ func (s Shelf) TellSSH(name string, port int, hostKey string, identities ...stri
 	return nil
 }
 
+// ForgetKey removes a machine's host key, as TellSSH noted it, from a person's
+// known_hosts, unless it is the key that it still has. Podman, which has its own
+// ssh, writes it there at first sight, and would take the next machine at that
+// port for an impostor.
+func (s Shelf) ForgetKey(name, still, knownHosts string) error {
+	_, known := s.sshFiles(name)
+	text, err := os.ReadFile(known)
+	if err != nil {
+		return nil // it has told no key
+	}
+	_, key, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if key == "" || key == strings.TrimSpace(still) {
+		return nil
+	}
+	_, err = s.editSSH(knownHosts, func(text string) string {
+		var left strings.Builder
+		for line := range strings.Lines(text) {
+			host, its, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if its != key || !strings.HasPrefix(host, "[127.0.0.1]:") {
+				left.WriteString(line)
+			}
+		}
+		if strings.TrimSpace(left.String()) == "" { // podman begins with an empty line
+			return ""
+		}
+		return left.String()
+	})
+	return err
+}
+
 // ForgetSSH removes what TellSSH wrote.
 func (s Shelf) ForgetSSH(name string) error {
 	conf, known := s.sshFiles(name)
@@ -88,12 +118,17 @@ func (s Shelf) include() string {
 // person's configuration, where no Host line above it narrows it down. All
 // else in the file stays as it is. It says whether anything had to be done.
 func (s Shelf) IncludeSSH(config string) (added bool, err error) {
-	return s.editSSH(config, func(text string) string {
+	added, err = s.editSSH(config, func(text string) string {
 		if strings.Contains("\n"+text, "\n"+s.include()) {
 			return text
 		}
 		return s.include() + text
 	})
+	if err != nil {
+		err = fault.New(fault.Missing, "let ssh know machines by name", "", err, "put this line at its head yourself: "+
+			strings.TrimSpace(strings.TrimPrefix(s.include(), includeHead)))
+	}
+	return added, err
 }
 
 // ExcludeSSH takes that line out again, once no machine is left that ssh
@@ -114,8 +149,7 @@ func (s Shelf) ExcludeSSH(config string) (removed bool, err error) {
 func (s Shelf) editSSH(config string, edit func(string) string) (changed bool, err error) {
 	defer func() {
 		if err != nil {
-			err = fault.New(fault.Missing, "change ssh's configuration", config, err, "put this line at its head yourself: "+
-				strings.TrimSpace(strings.TrimPrefix(s.include(), includeHead)))
+			err = fault.New(fault.Missing, "change ssh's file", config, err, "")
 		}
 	}()
 	if err := os.MkdirAll(s.SSH, 0o700); err != nil {

@@ -161,9 +161,40 @@ func listen(port int) (l net.Listener, err error) {
 	return l, err
 }
 
+// TakePorts takes ports that a person asks for, HOST:GUEST each, where the machine
+// may have some already: for 0 it keeps the one that it has. It gives those of the
+// guest for which ChoosePorts may then take another.
+func (sp *Spec) TakePorts(wanted []string) (movable []int, err error) {
+	had, err := sp.Forwards()
+	if err != nil {
+		return nil, err
+	}
+	var ports []string
+	for _, p := range wanted {
+		f, err := parseForward(p)
+		if err != nil {
+			return nil, err
+		}
+		if f.Host == 0 {
+			movable = append(movable, f.Guest)
+			if i := slices.IndexFunc(had, func(h qemu.Forward) bool { return h.Guest == f.Guest }); i >= 0 {
+				f.Host = had[i].Host
+				had = slices.Delete(had, i, i+1)
+			}
+		}
+		ports = append(ports, fmt.Sprintf("%d:%d", f.Host, f.Guest))
+	}
+	sp.Ports = ports
+	return movable, nil
+}
+
+// SSHGuestPort is where a machine's ssh listens.
+const SSHGuestPort = 22
+
 // ChoosePorts puts a free port of this host wherever one should be taken, and
-// checks that the others are free. They are kept from then on.
-func (sp *Spec) ChoosePorts(name string) error {
+// checks that the others are free, or takes another if that of the guest is
+// movable. They are kept from then on.
+func (sp *Spec) ChoosePorts(name string, movable ...int) error {
 	forwards, err := sp.Forwards()
 	if err != nil {
 		return err
@@ -175,8 +206,11 @@ func (sp *Spec) ChoosePorts(name string) error {
 			l.Close()
 		}
 	}()
-	take := func(port int, hint string) (int, error) {
+	take := func(port, guest int, hint string) (int, error) {
 		l, err := listen(port)
+		if err != nil && slices.Contains(movable, guest) {
+			l, err = listen(0)
+		}
 		switch {
 		case err == nil:
 			held = append(held, l)
@@ -188,11 +222,11 @@ func (sp *Spec) ChoosePorts(name string) error {
 		}
 		return 0, fault.New(fault.Missing, fmt.Sprintf("take port %d of 127.0.0.1 for machine", port), name, err, hint)
 	}
-	if sp.SSHPort, err = take(sp.SSHPort, "end that program, or 'floe up "+name+" --ssh-port 0' takes a free port"); err != nil {
+	if sp.SSHPort, err = take(sp.SSHPort, SSHGuestPort, "end that program, or 'floe up "+name+" --ssh-port 0' takes a free port"); err != nil {
 		return err
 	}
 	for i, f := range forwards {
-		if f.Host, err = take(f.Host, fmt.Sprintf("end that program, or 'floe up %s --port 0:%d' takes a free port", name, f.Guest)); err != nil {
+		if f.Host, err = take(f.Host, f.Guest, fmt.Sprintf("end that program, or 'floe up %s --port 0:%d' takes a free port", name, f.Guest)); err != nil {
 			return err
 		}
 		sp.Ports[i] = fmt.Sprintf("%d:%d", f.Host, f.Guest)
