@@ -165,6 +165,7 @@ func TestInside(t *testing.T) {
 		{"version", ". /etc/os-release; echo $ID", "floe"},
 		{"cgroup v2 only", "stat -f -c %t /sys/fs/cgroup; grep -c cgroup /proc/mounts", "63677270\n1"},
 		{"zram swap", "awk 'NR==2 {print $1}' /proc/swaps", "/dev/zram0"},
+		{"quiet", "cut -f 1 /proc/sys/kernel/printk", "4"},
 		{"64-bit", "getconf LONG_BIT 2>/dev/null || uname -m", "x86_64"},
 		{"name in hosts", "grep -c testbox /etc/hosts", "1"},
 	} {

@@ -161,7 +161,7 @@ const (
 func TestPromptTakesCodes(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
-	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen())
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen(), qemu.Data(packagesDisk(t, "ca-certificates"), "stuff"))
 	s, v := sit(t, r), watch(t, r)
 	menu := []string{"Floe ", "Tab adds boot codes", "packages copied to memory", "a root shell, no packages", "Boot from the first disk"}
 	s.sees(append(menu, "Boots in")...)
@@ -190,13 +190,14 @@ func TestPromptTakesCodes(t *testing.T) {
 	s.sees("boot:")
 	logs := listen(t)
 	s.types("floe host=bax" + eraseKey + eraseKey + `ox user=ada tz=Europe/Berlin "podman=--x 'a b' \\ \"c\"" colour=blue noautologin`)
-	s.types(" multivt ip=10.0.2.15/24,10.0.2.2,10.0.2.3@eth0 ip=fd00::15/64@eth0 ntpserver=10.0.2.2 nozswap pause syslog rsyslog=10.0.2.2:" + logs.port)
+	s.types(" multivt tce=LABEL=stuff/packages lst=lab.lst waitusb=20:LABEL=stuff showapps ip=10.0.2.15/24,10.0.2.2,10.0.2.3@eth0 ip=fd00::15/64@eth0 ntpserver=10.0.2.2 nozswap pause syslog rsyslog=10.0.2.2:" + logs.port)
 	s.types(" sshkey=" + strings.Join(strings.Fields(otherKey)[:2], ":") + "\r")
 	s.sees("unknown boot code: colour=blue", "paused, Enter goes on")
 	v.shows("paused, Enter goes on")
 	v.presses("ret")
 	s.sees("10.0.2.15/24 on eth0", "no login at the console")
 	v.shows("no login at the console")
+	s.sees("floe: loaded ca-certificates")
 	v.unplug()
 
 	c, err := loginAs(t, r, "ada", key)
@@ -214,6 +215,7 @@ func TestPromptTakesCodes(t *testing.T) {
 		{"multivt", "grep -c '^tty[234]::respawn' /etc/inittab", "3"},
 		{"ip", "ip route | grep -c 'default via 10.0.2.2'; cat /etc/resolv.conf; pgrep udhcpc | wc -l", "1\nnameserver 10.0.2.3\n0"},
 		{"two addresses", "ip addr show eth0 | grep -c -e 10.0.2.15/24 -e fd00::15/64; cut -d ' ' -f 1 /run/net/eth0.lease", "2\n10.0.2.15/24\nfd00::15/64"},
+		{"tce and lst", "tce-status", "ca-certificates"},
 		{"nozswap", "grep -c zram /proc/swaps; true", "0"},
 		{"ntpserver", "until pgrep -o ntpd >/dev/null; do sleep 0.5; done; tr '\\0' ' ' </proc/$(pgrep -o ntpd)/cmdline", "ntpd -n -p 10.0.2.2"},
 		{"syslog", "sudo logger -t test hello; sleep 1; grep -c 'test: hello' /var/log/messages", "1"},
@@ -266,7 +268,7 @@ func TestCodesThatCannotBeHonoured(t *testing.T) {
 	v.changes(menu)
 	s.types("floe secure superuser noembed host=no_name user=root tz=Nowhere/Land sshkey=nonsense ip=300.1.1.1/24 ip=10.9.9.9/24@eth7")
 	s.types(" ip=10.9.8.7/24 ip=10.9.8.8/24")
-	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1 base=1 ip nozswap=no\r")
+	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1:LABEL=gone base=1 ip nozswap=no\r")
 	s.sees("boot code base takes no value", "boot code ip= wants a value", "boot code nozswap takes no value")
 	c, err := loginAs(t, r, "floe", key)
 	if err != nil {
@@ -289,7 +291,7 @@ func TestCodesThatCannotBeHonoured(t *testing.T) {
 	}
 	told := say(t, c, "for i in $(seq 200); do ! grep -q swapfile /etc/floe/problems || ! grep -q 10.9.8.8 /etc/floe/problems || break; sleep 0.25; done; cat /etc/floe/problems")
 	logged := say(t, c, "sudo dmesg")
-	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "ip=10.9.8.8/24: it is the address for network card 3", "zram=lots", "swapfile=LABEL=nowhere"} {
+	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "ip=10.9.8.8/24: it is the address for network card 3", "zram=lots", "swapfile=LABEL=nowhere", "waitusb=1:LABEL=gone: it has not appeared"} {
 		if !strings.Contains(told, want) || !strings.Contains(logged, want) {
 			t.Errorf("nobody is told of %s:\n%s", want, told)
 		}
@@ -305,17 +307,20 @@ func TestEditedLine(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
 	disk := swapDisk(t, "spare")
-	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(disk, "swap"))
-	s := sit(t, r)
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(otherData(t), "theirs"),
+		qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=raw,file="+disk))
+	s, v := sit(t, r), watch(t, r)
 	s.sees("Tab adds boot codes")
 	s.presses(downKey, "*Floe")
 	s.presses(downKey, "*Floe")
 	s.types("e")
 	s.sees("goes back without the changes", "superuser base")
 	s.types(ctrlN + ctrlN + ctrlN + ctrlE) // past the title, an empty line and the message
-	s.types(" nodhcp embed nontp noutc zram=30 swapfile=LABEL=spare waitusb=9 tz=UTC-3")
+	s.types(" nodhcp embed nontp noutc zram=30 swapfile=LABEL=spare waitusb=99 tz=UTC-3 data=none loglevel=5")
 	s.types(ctrlX)
 	s.sees("# ")
+	v.plug("stick") // somebody is late
+	s.says("until grep -q sda /proc/swaps; do usleep 100000; done")
 	s.says("for i in $(seq 240); do ! [ -e /etc/service/acpid ] || break; sleep 0.25; done; sleep 2")
 	for _, tt := range []struct{ name, command, want string }{
 		{"superuser", "id -u", "0"},
@@ -323,7 +328,10 @@ func TestEditedLine(t *testing.T) {
 		{"embed", `awk '$2 == "/" {print $3}' /proc/mounts`, "rootfs"},
 		{"nodhcp", "ip -4 addr show eth0 | grep -c inet", "0"},
 		{"nontp", "sleep 6; pgrep ntpd | wc -l", "0"},
-		{"swapfile", "grep -c vda /proc/swaps; awk '/vda/ {print $5}' /proc/swaps", "1\n10"},
+		{"noutc", "echo $((($(cat /sys/class/rtc/rtc0/since_epoch) - $(date +%s) + 1800) / 3600))", "3"},
+		{"swapfile", "awk '/sda/ {print $5}' /proc/swaps", "10"},
+		{"data", "blkid /dev/vda | grep -c floe-data; grep -c /dev/vda /proc/mounts", "1\n0"},
+		{"loglevel", "cut -f 1 /proc/sys/kernel/printk", "5"},
 		{"zram", "awk '/zram/ {print int($3 * 100 / 115000 + 5) / 10 * 10}' /proc/swaps | cut -c 1", "3"},
 		{"tz", "date +%z", "+0300"},
 		{"problems", "cat /etc/floe/problems 2>/dev/null | wc -l", "0"},
@@ -332,6 +340,58 @@ func TestEditedLine(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
+}
+
+// otherData makes a data disk that Floe must leave alone.
+func otherData(t *testing.T) string {
+	t.Helper()
+	return ext4(t, t.TempDir(), "-L", "floe-data")
+}
+
+// packagesDisk makes a disk labelled "stuff" with a package in the folder
+// "packages", the load list "lab.lst" that names it, and a list that is signed.
+func packagesDisk(t *testing.T, name string) string {
+	t.Helper()
+	f := shared()
+	list, err := f.builder.Packages(t.Context(), arch.AMD64, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := assemble.PackageSums(list)
+	signature, err := assemble.SignSums(sums, f.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{
+		"lab.lst": []byte(name + ".tcz\n"), assemble.SumsFile: sums, assemble.SignatureFile: signature,
+	}
+	for _, p := range list {
+		if files["optional/"+filepath.Base(p.Path())], err = os.ReadFile(p.Path()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work := t.TempDir()
+	for path, data := range files {
+		path = filepath.Join(work, "disk", "packages", path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ext4(t, work, "-L", "stuff", "-d", "disk")
+}
+
+// ext4 makes an image of a file system in a folder.
+func ext4(t *testing.T, work string, options ...string) string {
+	t.Helper()
+	root, err := shared().builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output(t, root, work, append(append([]string{"mke2fs", "-q", "-t", "ext4"}, options...), "disk.img", "16M")...)
+	return filepath.Join(work, "disk.img")
 }
 
 // swapDisk makes an image of a disk to swap to, with busybox.

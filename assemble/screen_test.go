@@ -135,6 +135,15 @@ func (s *screen) presses(key string) {
 	}
 }
 
+// plug puts a drive that QEMU has into the machine, as a USB stick.
+func (s *screen) plug(drive string) {
+	s.t.Helper()
+	args := map[string]any{"driver": "usb-storage", "bus": "usb.0", "drive": drive}
+	if err := s.qmp.Run(s.t.Context(), "device_add", args, nil); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // unplug pulls the cable of the machine's first network card for a moment.
 func (s *screen) unplug() {
 	s.t.Helper()
