@@ -271,3 +271,12 @@ func TestAskReadsOnlyAnswers(t *testing.T) {
 		t.Errorf("the machine gets %q", got)
 	}
 }
+
+// A board's image is for the board only.
+func TestAskDoesNotTryABoard(t *testing.T) {
+	house := &testHouse{built: testBuilt()}
+	_, out, err := ask(t, house, true, "", "arm64", "rpi", "", "", "", "", "", "try", "build", "try", "quit")
+	if err != nil || house.tried != 0 || strings.Contains(out, "Memory") || !strings.Contains(out, "Built: ") {
+		t.Errorf("%v, tried %d times\n%s", err, house.tried, out)
+	}
+}
