@@ -159,7 +159,7 @@ func (s *session) keys(text string) {
 // until waits until all the texts were written.
 func (s *session) until(texts ...string) {
 	s.t.Helper()
-	for late := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for late := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		out := s.out.String()
 		s.mu.Unlock()
@@ -201,7 +201,7 @@ func (s *session) silent() {
 // wait waits for the end and gives what was written.
 func (s *session) wait() (string, error) {
 	s.t.Helper()
-	limit := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
+	limit := time.AfterFunc(time.Minute, func() { _ = s.cmd.Process.Kill() })
 	defer limit.Stop()
 	err := s.cmd.Wait()
 	if now := termios(s.t, s.pty); now != s.before {

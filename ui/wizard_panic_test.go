@@ -67,21 +67,25 @@ func playWizard(where string) {
 	os.Exit(3)
 }
 
+// toBuild is what is seen before each enter on the way to a build.
+var toBuild = []string{"Resume", "will be built"}
+
 // TestWizardPanics: wherever the program breaks, the terminal is whole
 // afterwards, and what broke can be read.
 func TestWizardPanics(t *testing.T) {
-	for _, c := range []struct{ where, keys string }{
-		{"a check", ""}, {"a view", "\r\r\r\r\r\r"}, {"a build", "\r\r"},
+	for _, c := range []struct {
+		where string
+		way   []string // what is seen before each enter
+	}{
+		{"a check", nil}, {"a view", []string{"Start", "Which processor", "will run the containers", "may log in", "machine called"}}, {"a build", toBuild},
 	} {
 		t.Run(c.where, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, "wizard: "+c.where, room)
 			s.whole = true
-			for _, key := range c.keys {
-				time.Sleep(300 * time.Millisecond)
-				if _, err := s.pty.WriteString(string(key)); err != nil {
-					t.Fatal(err)
-				}
+			for _, text := range c.way {
+				s.until(text)
+				s.keys("\r")
 			}
 			out, err := s.wait()
 			if err == nil {
@@ -116,8 +120,8 @@ func TestTerminalIsKept(t *testing.T) {
 			shell := exec.Command("sh", "-c", `"$0"; echo "the code is $?"; read line`, os.Args[0])
 			s := startFrom(t, shell, "wizard: "+where, room, "UI_TEST_REPORT="+report)
 			s.whole = true
-			for range 2 {
-				time.Sleep(300 * time.Millisecond)
+			for _, text := range toBuild {
+				s.until(text)
 				s.keys("\r")
 			}
 			s.until(append(tt.sees, "the code is "+tt.code)...)

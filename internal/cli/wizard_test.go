@@ -79,7 +79,7 @@ func openConsole(t *testing.T, cmd *exec.Cmd) *console {
 	}
 	t.Cleanup(func() { primary.Close() })
 	t.Cleanup(func() { secondary.Close() })
-	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1), patience: 20 * time.Second}
+	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1), patience: time.Minute}
 	c.resize(80, 24)
 	c.before = c.termios()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = secondary, secondary, secondary
@@ -160,7 +160,7 @@ func (c *console) ends(code int) {
 	c.t.Helper()
 	select {
 	case <-c.exited:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		c.t.Fatalf("floe does not end:\n%s", c)
 	}
 	time.Sleep(50 * time.Millisecond) // for the last of the output
