@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
@@ -231,13 +232,15 @@ func TestExports(t *testing.T) {
 	if _, err := Exports("/bin/tcsh", "", variables); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "fish") {
 		t.Errorf("a shell that nobody knows: %v", err)
 	}
-	for _, shell := range []string{"sh", "bash", "dash", "zsh", "fish", "pwsh"} {
-		if _, err := exec.LookPath(shell); err != nil || shell == "pwsh" {
-			continue // sh at least is everywhere
-		}
+	// The archive has no PowerShell.
+	root := archivetest.Tools(t, "checks-shells", "bash", "dash", "zsh", "fish")
+	for _, shell := range []string{"bash", "dash", "zsh", "fish"} {
 		set, _ := Exports(shell, "x", variables)
 		unset, _ := Unsets(shell, "x", variables)
-		out, err := exec.CommandContext(t.Context(), shell, "-c", set+`printf '%s|' "$DOCKER_HOST" "$CONTAINER_SSHKEY"`+"\n"+unset+`printf '%s|' "$DOCKER_HOST"`).CombinedOutput()
+		program := root.Direct(shell)
+		cmd := exec.CommandContext(t.Context(), program[0], append(program[1:], "-c", set+`printf '%s|' "$DOCKER_HOST" "$CONTAINER_SSHKEY"`+"\n"+unset+`printf '%s|' "$DOCKER_HOST"`)...)
+		cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}
+		out, err := cmd.Output() // fish misses files of its own, which it tells as an error
 		if want := variables[0].Value + "|" + variables[1].Value + "||"; err != nil || string(out) != want {
 			t.Errorf("%s says %q, %v; want %q", shell, out, err, want)
 		}
