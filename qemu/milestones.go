@@ -61,7 +61,7 @@ const said = `(?:^|[#$] )floe: `
 
 func marks() []mark {
 	return []mark{
-		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading|^\s*Floe \d+\.\d`)},
+		{Loader, regexp.MustCompile(`GNU GRUB|Welcome to GRUB|GRUB loading|^(?:.*[#$] )?\s*Floe \d+\.\d|^\s*Booting .Floe `)},
 		{Kernel, regexp.MustCompile(`^(\[ *\d+\.\d+\] |EFI stub: |Decompressing Linux)`)},
 		{Init, regexp.MustCompile(`^\[ *\d+\.\d+\] Run /\S+ as init process|` + said)},
 		{Network, regexp.MustCompile(said + `address \S+(?: on \S+)?$`)},

@@ -20,6 +20,17 @@ func TestQuietKernel(t *testing.T) {
 	}
 }
 
+// TestLoaderAfterPrompt: a reset finds the console behind the prompt of a shell.
+func TestLoaderAfterPrompt(t *testing.T) {
+	for _, text := range []string{"  Floe 0.1.0\n", "floe:~$ Floe 0.1.0\n", "  Booting `Floe 0.1.0'\n"} {
+		s := newScribe(time.Now())
+		s.follow(strings.NewReader(text), time.Now)
+		if reached, _, _ := s.snapshot(); len(reached) != 2 || reached[1].Stage != Loader {
+			t.Errorf("%q: %v", text, reached)
+		}
+	}
+}
+
 // TestDown reads a console on which the system goes down and comes up again: a
 // floe that comes later must not take the ssh of before for that of now.
 func TestDown(t *testing.T) {
