@@ -60,7 +60,10 @@ func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
 	archs := strings.Split(flag.Value.String(), ",")
 	if len(archs) == 1 {
 		plan, _, err := resolvePlan(cmd)
-		return []*steps.Plan{plan}, err
+		if err != nil {
+			return nil, err
+		}
+		return []*steps.Plan{plan}, nil
 	}
 	output := cmd.Flags().Lookup("output")
 	if output.Changed && !strings.Contains(output.Value.String(), outputArch) {

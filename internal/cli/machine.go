@@ -51,6 +51,10 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if _, err := os.Stat(image); errors.Is(err, os.ErrNotExist) {
 		return nil, fault.New(fault.Missing, "boot", try.image, errors.New("there is no such image"), "'floe build' makes one; 'floe run IMAGE' boots another.")
 	}
+	if isCard(image) {
+		return nil, fault.New(fault.Usage, "boot", try.image, errors.New("it is for a board, and floe has no virtual machine that is one"),
+			"'floe write' puts it on a memory card; 'floe run' boots ISOs.")
+	}
 	direct, forget, err := withCodes(ctx, image, try.codes)
 	if err != nil {
 		return nil, err
