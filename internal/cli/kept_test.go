@@ -254,6 +254,9 @@ func TestImageGone(t *testing.T) {
 			t.Errorf("%s: %d\n%s", flag, code, errs)
 		}
 	}
+	if _, errs, code := p.floe("ssh", "bax", "true"); code != int(fault.Usage) || !strings.Contains(errs, `"bax" is no machine`) {
+		t.Errorf("ssh to nobody: %d\n%s", code, errs)
+	}
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("a machine that could not be is kept: %+v", left)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/internal/sshclient"
 	"floe/internal/tty"
@@ -62,6 +64,10 @@ func sshCommand(out *terminal) *cobra.Command {
 			defer cancel()
 			if !cmd.Flags().Changed("name") && len(args) > 0 && isMachine(args[0]) {
 				*name, args = args[0], args[1:]
+			}
+			if !cmd.Flags().Changed("name") && len(args) > 0 && !isMachine(*name) {
+				return fault.New(fault.Usage, "look for machine", *name, errors.New("there is no such machine"),
+					fmt.Sprintf("%q is no machine either, so it was taken for a command; 'floe ls' lists machines", args[0]))
 			}
 			r, err := loadMachine(*name)
 			if err != nil {

@@ -217,7 +217,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// shellTest runs what is printed for a shell in that shell.
+// TestExports runs what is printed for a shell in that shell.
 func TestExports(t *testing.T) {
 	variables := []Variable{{"DOCKER_HOST", "ssh://floe-box"}, {"CONTAINER_SSHKEY", `/a b/o'k\"$x`}}
 	for shell, want := range map[string]string{
