@@ -50,6 +50,7 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	c.keys("c").sees("Ctrl-] comes back").keys("\recho con''sole-$((6*7))\r").sees("console-42").keys("\x1d").sees("s log in over ssh")
 	c.keys("s").sees("exit comes back", "10.0.2.15").keys("stty size; echo in''side-$((6*7))\r").sees("24 80", "inside-42").keys("exit\r").sees("s log in over ssh")
 	c.keys("p").sees("QEMU's command line", "-name floe").keys("\x1b").sees("s log in over ssh")
+	c.keys("r").sees("Restart the machine?", "\u276f Keep it running").keys("j\r").sees("Restarted").sees("MiB used")
 	c.keys("o").sees("Power the machine off?", "\u276f Keep it running").keys("\r").sees("MiB used")
 	c.keys("o").sees("Power the machine off?").keys("j\r").sees("Done", "has ended: powered off")
 	c.keys("\x03").sees("The image stays").keys("j\r")
