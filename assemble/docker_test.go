@@ -24,7 +24,7 @@ func TestDocker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, "docker", "docker=--insecure-registry="+host+"/32")
+	b := newBox(t, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
 	steps := []struct {
 		name string
 		do   func(*box)
@@ -85,8 +85,16 @@ func dockerInfo(b *box) {
 
 func dockerLimits(b *box) {
 	b.push("tiny")
+	b.push("library/mirrored")
 	image := host + ":" + b.registry + "/tiny"
 	b.run("docker pull -q " + image + " && docker tag " + image + " tiny")
+	b.throughProxy()
+	b.run("docker pull -q mirrored && docker rmi mirrored") // its home is docker.io
+	b.expect("options of the boot code", "from=boot", "docker info --format '{{json .Labels}}' | tr -d '[]\"'")
+	b.expect("the disk that data= names", "/dev/vda1", `awk '$2 == "/data" {print $1}' /proc/mounts`)
+	if console := strings.Join(b.r.Console().Tail(1000), "\n"); !strings.Contains(console, "floe: loaded docker") {
+		b.t.Errorf("with showapps the console says\n%s", console)
+	}
 	b.expect("from inside", "33554432\n50000 100000\n20\n2\ndocker-default (enforce)\n"+loopback6, "docker run --rm "+limits+` tiny sh -c "`+readAll+`"`)
 }
 
@@ -175,7 +183,11 @@ func checkDisk(b *box) {
 	}
 	dir := filepath.Dir(b.disk)
 	output(b.t, root, dir, "qemu-img", "convert", "-O", "raw", filepath.Base(b.disk), "data.raw")
-	if got := output(b.t, root, dir, "e2fsck", "-f", "-n", "data.raw?offset=1048576"); strings.Contains(got, "fix") {
+	where := "data.raw?offset=1048576"
+	if b.whole {
+		where = "data.raw"
+	}
+	if got := output(b.t, root, dir, "e2fsck", "-f", "-n", where); strings.Contains(got, "fix") {
 		b.t.Errorf("e2fsck: %s", got)
 	}
 }

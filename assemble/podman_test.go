@@ -13,12 +13,13 @@ func TestPodman(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, "podman", "toram")
+	b := newBox(t, "podman", "toram", "podman=--log-level=info", "format=vda")
 	for _, s := range []struct {
 		name string
 		do   func(*box)
 	}{
 		{"packages in memory", func(b *box) { b.expect("the medium", "", "grep /media/floe /proc/mounts; true") }},
+		{"boot codes", podmanCodes},
 		{"client over ssh", podmanClient},
 		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
 		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
@@ -28,6 +29,11 @@ func TestPodman(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) { b.t = t; s.do(b) })
 		b.t = t
 	}
+}
+
+func podmanCodes(b *box) {
+	b.expect("what format= has made", "/dev/vda ext4", `awk '$2 == "/data" {print $1, $3}' /proc/mounts`)
+	b.expect("options of the boot code", "2", "ps -o args | grep -c '^podman --log-level=info system service'")
 }
 
 // userPodman asks the service of the user, which has the user's cgroups.
@@ -49,6 +55,9 @@ func podmanClient(b *box) {
 // by name.
 func podmanWorks(b *box, podman, published string) {
 	b.push("tiny")
+	b.push("library/mirrored")
+	b.run(podman + " pull -q docker.io/library/mirrored && " + podman + " rmi docker.io/library/mirrored") // its home is docker.io
+	b.throughProxy()
 	b.run(podman + " pull -q --tls-verify=false " + host + ":" + b.registry + "/tiny")
 	b.run(podman + " tag " + host + ":" + b.registry + "/tiny tiny")
 	got := b.run(podman + " run --rm " + limits + ` tiny sh -c "` + readAll + `"`)

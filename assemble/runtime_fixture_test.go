@@ -9,10 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,8 +49,10 @@ type box struct {
 	image    *assemble.Image
 	options  []qemu.Option
 	disk     string
-	registry string // its port on this machine, and on host
-	mirror   string // folder that is served as tce.mirror
+	whole    bool         // the disk has no partitions
+	registry string       // its port on this machine, and on host
+	mirror   string       // folder that is served as tce.mirror
+	proxied  atomic.Int64 // requests that went through proxy=
 	r        *qemu.Running
 	c        *sshclient.Client
 	tools    string // folder with the real clients
@@ -66,20 +71,43 @@ func newBox(t *testing.T, runtime string, codes ...string) *box {
 	b.registry = port(t, hub.URL)
 	packages := httptest.NewServer(http.FileServer(http.Dir(b.mirror)))
 	t.Cleanup(packages.Close)
+	proxy := httptest.NewServer(b.proxy())
+	t.Cleanup(proxy.Close)
 	spec := f.spec(filepath.Join(t.TempDir(), runtime+".iso"))
 	spec.Runtimes = []string{runtime}
-	spec.BootCodes = append(codes, "tce.mirror=http://"+net.JoinHostPort(host, port(t, packages.URL)))
+	at := func(url string) string { return "http://" + net.JoinHostPort(host, port(t, url)) }
+	spec.BootCodes = append(codes, "tce.mirror="+at(packages.URL), "registry-mirror="+at(hub.URL), "proxy="+at(proxy.URL))
 	var err error
 	if b.image, err = f.builder.Image(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
-	b.disk = dataDisk(t, 2<<30)
+	if slices.Contains(codes, "format=vda") {
+		b.disk, b.whole = blankDisk(t, 2<<30), true
+	} else {
+		b.disk = dataDisk(t, 2<<30)
+	}
 	b.options = []qemu.Option{
 		qemu.Boot(qemu.CDROM, b.image.Path), qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080),
 		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
 	}
 	b.boot()
 	return b
+}
+
+// proxy leads to the registry, whatever is asked for, and counts. It makes no
+// tunnels, so that the world cannot be reached.
+func (b *box) proxy() http.Handler {
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", "127.0.0.1:"+b.registry
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			http.Error(w, "no tunnels", http.StatusMethodNotAllowed)
+			return
+		}
+		b.proxied.Add(1)
+		forward.ServeHTTP(w, r)
+	})
 }
 
 func port(t *testing.T, url string) string {
@@ -94,17 +122,23 @@ func port(t *testing.T, url string) string {
 // dataDisk makes a disk with an empty partition named floe-data.
 func dataDisk(t *testing.T, size int64) string {
 	t.Helper()
+	extents, err := qcow2.DataDisk(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return blankDisk(t, size, extents...)
+}
+
+// blankDisk makes a disk with nothing on it but some extents.
+func blankDisk(t *testing.T, size int64, extents ...qcow2.Extent) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "data.qcow2")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	extents, err := qcow2.DataDisk(size)
-	if err == nil {
-		err = qcow2.Write(f, size, extents...)
-	}
-	if err != nil {
+	if err := qcow2.Write(f, size, extents...); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -222,6 +256,14 @@ func (b *box) serve(names ...string) {
 		if err := os.WriteFile(filepath.Join(b.mirror, name), data, 0o600); err != nil {
 			b.t.Fatal(err)
 		}
+	}
+}
+
+// throughProxy wants images to have come by the proxy.
+func (b *box) throughProxy() {
+	b.t.Helper()
+	if b.proxied.Swap(0) == 0 {
+		b.t.Error("nothing came through the proxy")
 	}
 }
 
