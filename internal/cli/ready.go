@@ -38,6 +38,7 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
+			return nil, stage.Fail(context.Cause(ctx)) // and not what was waited for
 		case errors.Is(waiting.Err(), context.Canceled):
 			return nil, stage.Fail(context.Cause(waiting))
 		case waiting.Err() != nil:
