@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a boot may take.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // boots measures boots under emulation.
 func (b *bench) boots(ctx context.Context) error {
@@ -50,7 +50,7 @@ func (b *bench) boots(ctx context.Context) error {
 		for range b.runs {
 			one, err := b.boot(ctx, program, c)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s, -m %d: %w", c.image, c.memory, err)
 			}
 			list = append(list, one)
 		}
@@ -62,15 +62,17 @@ func (b *bench) boots(ctx context.Context) error {
 // bootCase is a machine, and what is promised of its boot.
 type bootCase struct {
 	image
-	memory, cpus       int // MiB; number
-	ssh, runtime, free string
+	memory, cpus                        int // MiB; number
+	ssh, runtime, container, free, used string
 }
 
 var bootCases = []bootCase{
 	{image: image{arch.AMD64, steps.NoRuntime}, memory: 64, cpus: 1, ssh: "boots"},
 	{image: image{arch.AMD64, steps.NoRuntime}, memory: 128, cpus: 1, ssh: "at most 2.5 s", free: "at least 76 MB"},
-	{image: image{arch.AMD64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 9 s"},
-	{image: image{arch.AMD64, steps.Podman}, memory: 512, cpus: 2, runtime: "at most 5 s"},
+	{image: image{arch.AMD64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 9 s", container: "at most 4 s", used: "at most 70 MB"},
+	{image: image{arch.AMD64, steps.Docker}, memory: 256, cpus: 2, container: "runs"},
+	{image: image{arch.AMD64, steps.Podman}, memory: 512, cpus: 2, runtime: "at most 5 s", container: "at most 4 s"},
+	{image: image{arch.AMD64, steps.Podman}, memory: 192, cpus: 2, container: "runs"},
 	{image: image{arch.ARM64, steps.NoRuntime}, memory: 128, cpus: 2, ssh: "at most 2.5 s"},
 	{image: image{arch.ARM64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 10 s"},
 }
@@ -81,16 +83,27 @@ func (c bootCase) add(b *bench, list []booted) {
 	b.add(name+"power-on to ssh", "", "s", column(list, func(x booted) float64 { return x.power.Seconds() })...)
 	if c.kind != steps.NoRuntime {
 		b.add(name+"kernel start to API", c.runtime, "s", column(list, func(x booted) float64 { return x.runtime.Seconds() })...)
+		b.add(name+"first container of 32 MB, start to end", c.container, "s", column(list, func(x booted) float64 { return x.container })...)
 	}
+	b.add(name+"used", c.used, "MB", column(list, func(x booted) float64 { return x.usedMB })...)
 	b.add(name+"available", c.free, "MB", column(list, func(x booted) float64 { return x.availableMB })...)
 }
 
 // booted is what was seen of one boot. Available is what MemAvailable says a
-// few seconds after everything is up, in MB of 10^6 bytes.
+// few seconds after everything is up, and used the rest of MemTotal, in MB of
+// 10^6 bytes. Container is how long the first container took, in seconds.
 type booted struct {
-	ssh, runtime, power time.Duration // from the kernel's start; power: from power-on to ssh
-	availableMB         float64
+	ssh, runtime, power            time.Duration // from the kernel's start; power: from power-on to ssh
+	availableMB, usedMB, container float64
 }
+
+// contain makes an image of the system's busybox, and prints how long a
+// container of it takes, in seconds; the client's name is to be filled in.
+const contain = `set -e; d=$(mktemp -d); cp /usr/bin/busybox $d/sh; tar -C $d -c . | %[1]s import - bench >/dev/null
+read a _ </proc/uptime; %[1]s run --rm --memory 32m bench /sh -c 'exit 0'; read b _ </proc/uptime; echo "$a $b" | awk '{print $2 - $1}'`
+
+// clients are how the runtimes' own clients are called.
+var clients = map[string]string{steps.Docker: "docker", steps.Podman: "sudo podman"}
 
 func column(list []booted, f func(booted) float64) (values []float64) {
 	for _, b := range list {
@@ -145,13 +158,39 @@ func (b *bench) boot(ctx context.Context, program qemu.Program, c bootCase) (out
 		return out, err
 	}
 	out.ssh, out.runtime = answered.Sub(started), ready.Sub(started)
-	result, err := client.Run(ctx, "sleep 3; grep MemAvailable /proc/meminfo")
+	memory, err := numbers(ctx, client, "sleep 3; awk '/^MemTotal|^MemAvailable/ {print $2}' /proc/meminfo", 2)
 	if err != nil {
 		return out, err
 	}
-	kib, err := strconv.Atoi(strings.Fields(string(result.Stdout) + " 0 0")[1])
-	out.availableMB = float64(kib) * 1024 / 1e6
-	return out, err
+	out.availableMB, out.usedMB = memory[1]*1024/1e6, (memory[0]-memory[1])*1024/1e6
+	if c.kind != steps.NoRuntime {
+		took, err := numbers(ctx, client, fmt.Sprintf(contain, clients[c.kind]), 1)
+		if err != nil {
+			return out, err
+		}
+		out.container = took[0]
+	}
+	return out, nil
+}
+
+// numbers runs a command that prints n numbers.
+func numbers(ctx context.Context, c *sshclient.Client, command string, n int) ([]float64, error) {
+	result, err := c.Run(ctx, command)
+	if err != nil {
+		return nil, err
+	}
+	var list []float64
+	for _, field := range strings.Fields(string(result.Stdout)) {
+		number, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, number)
+	}
+	if len(list) != n {
+		return nil, fmt.Errorf("%s: printed %q, %q", command, result.Stdout, result.Stderr)
+	}
+	return list, nil
 }
 
 // greeted waits until an ssh server at addr has said its first word.

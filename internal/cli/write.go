@@ -11,7 +11,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"floe/internal/disks"
 	"floe/internal/fault"
@@ -32,15 +31,16 @@ type writing struct {
 func writeCommand(out *terminal) *cobra.Command {
 	var w writing
 	cmd := &cobra.Command{
-		Use:   "write IMAGE --to DISK",
+		Use:   "write IMAGE [--to DISK]",
 		Short: "Write an image to a USB stick, and read it back",
 		Long: "Writes an image to a disk, reads it back and compares it. Until all of it is right the disk\n" +
 			"does not boot. Everything on the disk is lost, except, with --keep-data, a data partition that\n" +
 			"an earlier floe made. The rest of the disk becomes such a partition, for containers.\n" +
 			"\n" +
-			"A person confirms by typing the disk's name. Without a terminal, --serial makes sure that it is\n" +
+			"On a terminal, without --to, the disk is chosen from a list. A person confirms by typing its name. Without a terminal, --serial makes sure that it is\n" +
 			"the right disk. Disks that carry the running system are refused.",
-		Example: "  floe write floe-amd64.iso --to /dev/sdb\n" +
+		Example: "  floe write floe-amd64.iso\n" +
+			"  floe write floe-amd64.iso --to /dev/sdb\n" +
 			"  floe write floe-amd64.iso --to /dev/sdb --serial 0915103182\n" +
 			"  floe write floe-amd64.iso --to /dev/sdb --keep-data   # a newer image, the same containers",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -80,6 +80,12 @@ const serveName = "serve-writing"
 
 // write is the whole of "floe write".
 func (t *terminal) write(ctx context.Context, w writing, path string) error {
+	if w.to == "" && w.serial == "" && t.chooses() {
+		var err error
+		if w.to, err = t.chooseDisk(ctx); err != nil {
+			return err
+		}
+	}
 	disk, err := t.target(w)
 	if err != nil {
 		return err
@@ -273,7 +279,7 @@ func firstOf(words ...string) string {
 // ask reads a line that the person types after the question was there. The end
 // of the input is no answer.
 func (t *terminal) ask(ctx context.Context, question string) (string, error) {
-	_ = unix.IoctlSetInt(int(t.In.Fd()), unix.TCFLSH, unix.TCIFLUSH) // what was typed ahead was not meant for this
+	forgetTyped(t.In)
 	t.say(question)
 	type read struct {
 		line string

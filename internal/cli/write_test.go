@@ -88,6 +88,26 @@ func TestWriteConfirmed(t *testing.T) {
 	c.ends(0)
 }
 
+// TestWriteChoosesADisk: without --to there is a list. Leaving it changes
+// nothing, and neither does choosing.
+func TestWriteChoosesADisk(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 96)
+	env := []string{"FLOE_LOOP=1"}
+	for _, leave := range []string{"\x1b", "\x03"} {
+		c := openConsole(t, floe(t, env, "write", image))
+		c.sees("Which disk?", d.Path).keys(leave)
+		c.ends(130)
+	}
+	c := openConsole(t, floe(t, env, "write", image))
+	c.sees("Which disk?", d.Path).keys("/").sees("/").keys(d.Path + " ").keys("\r").keys("\r")
+	c.sees("This disk will be erased", d.Path, "Type its name").keys("\x04")
+	c.ends(130)
+	if starts(t, d) != "old data" {
+		t.Fatal("the disk has lost its data")
+	}
+}
+
 // TestElevatorRefusal: whoever may not write gets the words of what refused,
 // and the disk is left alone.
 func TestElevatorRefusal(t *testing.T) {
