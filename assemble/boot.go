@@ -155,7 +155,8 @@ func kernelArgs(a arch.Arch) []string {
 	}
 	if a == arch.AMD64 {
 		// On a single processor the kernel would rewrite each locked instruction
-		// of its own without the lock: 0.15 s of an emulated boot, for little.
+		// of its own without the lock: a tenth of a second of an emulated boot,
+		// for little.
 		list = append(list, "noreplace-smp")
 	}
 	return list

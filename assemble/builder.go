@@ -109,7 +109,7 @@ func (b *Builder) stage(ctx context.Context, id, title string, key *store.Key,
 	var made string
 	entry, err := b.opt.Store.Do(ctx, key, func(ctx context.Context, dir string) (err error) {
 		for _, why := range b.opt.Store.Why(key) {
-			stage.Log("built because of " + why)
+			stage.Log("why it is built: " + why)
 		}
 		made, err = build(ctx, dir, stage)
 		return err

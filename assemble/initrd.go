@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/internal/fault"
@@ -44,7 +46,7 @@ func (b *Builder) Initrd(ctx context.Context, a arch.Arch) (store.Entry, error) 
 	return b.stage(ctx, "initrd/"+string(a), "Make the initrd", key,
 		func(ctx context.Context, dir string, _ *report.Stage) (string, error) {
 			size, err := packInitrd(ctx, run, programs.Path, dir)
-			return fmt.Sprintf("%d bytes", size), err
+			return humanize.Comma(int64(size)) + " bytes", err
 		})
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/dustin/go-humanize"
+
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/internal/debian"
@@ -209,7 +211,7 @@ func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition
 		return "", err
 	}
 	p, err := readPackage(d.Name, store.Entry{Path: dir})
-	return fmt.Sprintf("%d bytes", p.Size), err
+	return humanize.Comma(p.Size) + " bytes", err
 }
 
 // providedBy lists the files of packages. Only where something is matters to
