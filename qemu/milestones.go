@@ -38,6 +38,10 @@ type Guest struct {
 	// the network, so they are worth pinning.
 	HostKeys []string `json:"host_keys,omitempty"`
 
+	// User is who logs in, where that is not the image's user: the boot code
+	// user= names another.
+	User string `json:"user,omitempty"`
+
 	// Problems are what it could not do, in its own words.
 	Problems []string `json:"problems,omitempty"`
 
@@ -72,6 +76,7 @@ func marks() []mark {
 
 var (
 	hostKeyLine = regexp.MustCompile(said + `ssh host key (?:\S+ )??(SHA256:[A-Za-z0-9+/]{43})\b`)
+	userLine    = regexp.MustCompile(said + `ssh user ([a-z_][a-z0-9_-]*)$`)
 	downLine    = regexp.MustCompile(`^\s*Booting .Floe |` + said + `shutting down$`) // or up again
 	problemLine = regexp.MustCompile(said + `PROBLEM: (.+)$`)
 	killedLine  = regexp.MustCompile(`\] Out of memory: Killed process \d+ \(([^)]*)\)`)
@@ -138,6 +143,11 @@ func (s *scribe) signs(r io.Reader, now func() time.Time) {
 func (s *scribe) line(text string, at time.Time) {
 	if f := hostKeyLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.HostKeys, f[1], true)
+	}
+	if f := userLine.FindStringSubmatch(text); f != nil {
+		s.mu.Lock()
+		s.guest.User = f[1]
+		s.mu.Unlock()
 	}
 	if f := addressLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.Addresses, f[1], f[2] == "")
@@ -220,7 +230,7 @@ func (s *scribe) snapshot() ([]Milestone, Guest, <-chan struct{}) {
 	defer s.mu.Unlock()
 	guest := Guest{
 		HostKeys: slices.Clone(s.guest.HostKeys), Addresses: slices.Clone(s.guest.Addresses),
-		Problems: slices.Clone(s.guest.Problems), Killed: slices.Clone(s.guest.Killed),
+		User: s.guest.User, Problems: slices.Clone(s.guest.Problems), Killed: slices.Clone(s.guest.Killed),
 	}
 	return slices.Clone(s.reached), guest, s.changed
 }

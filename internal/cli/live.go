@@ -107,7 +107,7 @@ func (m *liveMachine) facts(state qemu.State) []ui.Row {
 
 // next are the same from the command line, and the ways to its containers.
 func (m *liveMachine) next() []ui.Command {
-	name, at := nameFlag(m.r.Name()), "ssh://"+userName+"@"+m.r.SSHAddr()
+	name, at := nameFlag(m.r.Name()), "ssh://"+userOf(m.r)+"@"+m.r.SSHAddr()
 	list := []ui.Command{{What: "log in", Line: "floe ssh" + name}, {What: "power it off", Line: "floe stop" + name}}
 	for _, r := range m.runtimes {
 		switch r {

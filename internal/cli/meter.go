@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ssh"
 
 	"floe/internal/sshclient"
 	"floe/qemu"
@@ -68,13 +67,7 @@ func (m *meter) follow(ctx context.Context) {
 	if _, err := m.r.Reached(ctx, qemu.SSHReady); err != nil {
 		return
 	}
-	own, _, err := sshclient.Identity(identityDir())
-	if err != nil {
-		return
-	}
-	client, err := sshclient.Dial(ctx, sshclient.Options{
-		Addr: m.r.SSHAddr(), User: userName, Signers: []ssh.Signer{own}, HostKeys: m.r.Guest().HostKeys, KeepAlive: 5 * time.Second,
-	})
+	client, err := dial(ctx, m.r)
 	if err != nil {
 		return
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
@@ -54,9 +57,10 @@ func sshCommand(out *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ssh [NAME] [COMMAND [ARG ...]]",
 		Short: "Enter a running machine, or run a command in it",
-		Long: "Logs in to a machine that 'floe up' or 'floe run' started, with floe's own key, and checks the machine's\n" +
-			"host key against what it said on its console. With a command, its output and exit code are the command's.\n" +
-			"A first word that is a machine's name says which machine, unless --name does.",
+		Long: "Logs in to a machine that 'floe up' or 'floe run' started, with floe's own key, those in\n" +
+			"~/.ssh and your agent's, and checks the machine's host key against what it said on its\n" +
+			"console. With a command, its output and exit code are the command's. A first word that is\n" +
+			"a machine's name says which machine, unless --name does.",
 		Example:           "  floe ssh\n  floe ssh uname -a\n  floe ssh box uname -a\n  floe ssh 'cat > notes' < notes",
 		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -96,8 +100,8 @@ func oneArgument(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// dial logs in to a machine as its user, with floe's own key and those of the
-// person's agent. The host key is the one that the machine told on its
+// dial logs in to a machine as its user, with floe's own key, those that ssh
+// itself would take, and those of the person's agent. The host key is the one that the machine told on its
 // console.
 func dial(ctx context.Context, r *qemu.Running) (*sshclient.Client, error) {
 	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
@@ -108,10 +112,23 @@ func dial(ctx context.Context, r *qemu.Running) (*sshclient.Client, error) {
 		return nil, err
 	}
 	defer done()
-	return sshclient.Dial(ctx, sshclient.Options{
-		Addr: r.SSHAddr(), User: userName, Signers: signers, HostKeys: r.Guest().HostKeys,
+	atHome, skipped := sshclient.HomeSigners(filepath.Join(xdg.Home, ".ssh"))
+	client, err := sshclient.Dial(ctx, sshclient.Options{
+		Addr: r.SSHAddr(), User: userOf(r), Signers: slices.Insert(signers, 1, atHome...), HostKeys: r.Guest().HostKeys,
 		KeepAlive: 15 * time.Second,
 	})
+	if errors.Is(err, sshclient.ErrAuth) && len(skipped) > 0 {
+		err = fault.New(fault.Missing, "log in", "", err, "Not tried: "+strings.Join(skipped, "; "))
+	}
+	return client, err
+}
+
+// userOf is the user of a machine that is up.
+func userOf(r *qemu.Running) string {
+	if name := r.Guest().User; name != "" {
+		return name
+	}
+	return userName
 }
 
 // remote runs a command on the machine, or a shell where there is none. The
