@@ -219,8 +219,12 @@ func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 			}
 		}
 	}
-	if err := j.putBack(l.tail, j.last()); err != nil {
-		return "", err
+	// An image that is not floe's may reach into the disk's end, and then it
+	// is right already.
+	if j.size <= j.last() {
+		if err := j.putBack(l.tail, j.last()); err != nil {
+			return "", err
+		}
 	}
 	if err := j.putBack(l.head, 0); err != nil {
 		// It may boot, and it may be wrong.

@@ -181,6 +181,29 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestForeignToTheEnd has an image that is as large as the disk: no sector of
+// its end is taken for that of a partition table.
+func TestForeignToTheEnd(t *testing.T) {
+	image, d := foreign(t), disktest.Loop(t, 64)
+	f, err := os.OpenFile(image, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := bytes.Repeat([]byte{0xee}, 2*tailSize)
+	if _, err := f.WriteAt(end, d.Size-int64(len(end))); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := order(t, image, d, NewData)
+	o.Any = true
+	mustWrite(t, o)
+	if got := disktest.Content(t, d.Path, d.Size-int64(len(end)), int64(len(end))); !bytes.Equal(got, end) {
+		t.Error("the end of the image is not on the disk")
+	}
+}
+
 // Where the zeros of the foreign image are, in bytes.
 const holeStart, holeEnd = 4 * mib, 20 * mib
 
