@@ -156,7 +156,7 @@ func TestInside(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
 	r, c := enter(t, qemu.Boot(qemu.CDROM, image.Path))
-
+	settled(t, c)
 	for _, tt := range []struct{ name, command, want string }{
 		{"user", "id -u; id -gn; pwd", "1000\nfloe\n/home/floe"},
 		{"root without a password", "sudo id -u", "0"},

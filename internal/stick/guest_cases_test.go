@@ -60,9 +60,11 @@ func TestInsideQEMU(t *testing.T) {
 	}
 	t.Run("stalls", func(t *testing.T) { g.t = t; g.stalls(img) })
 	t.Run("pulled before", func(t *testing.T) { g.t = t; g.pulledBefore() })
+	t.Run("swapped for an equal one", func(t *testing.T) { g.t = t; g.swapped() })
+	// QEMU has been seen to end when a stick goes that it is writing to.
+	g.fragile = true
 	t.Run("pulled while writing", func(t *testing.T) { g.t = t; g.pulledWhile(false) })
 	t.Run("pulled while writing, usb-uas", func(t *testing.T) { g.t = t; g.pulledWhile(true) })
-	t.Run("swapped for an equal one", func(t *testing.T) { g.t = t; g.swapped() })
 }
 
 // lists: NVMe, an SD card and virtio disks are told apart, and large sectors
@@ -310,7 +312,7 @@ func (g *guest) background(d listed) (end func() (string, int)) {
 	return func() (string, int) {
 		e := <-done
 		if e.err != nil {
-			g.t.Fatal(e.err)
+			g.broken(e.err)
 		}
 		return g.say("cat /tmp/writing"), e.code
 	}

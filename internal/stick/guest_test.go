@@ -3,6 +3,7 @@ package stick_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,6 +90,8 @@ type guest struct {
 	ssh     *sshclient.Client
 	qmp     *qmp.Client
 	dir     string
+
+	fragile bool // what is being done has ended QEMU itself by an error of its own
 }
 
 // boot boots a machine and logs in.
@@ -139,7 +142,7 @@ func (g *guest) try(command string) (string, int) {
 	defer cancel()
 	result, err := g.ssh.Run(ctx, command)
 	if err != nil {
-		g.t.Fatalf("%s: %v", command, err)
+		g.broken(fmt.Errorf("%s: %w", command, err))
 	}
 	return string(result.Stdout) + string(result.Stderr), result.Code
 }
@@ -158,8 +161,22 @@ func (g *guest) say(command string) string {
 func (g *guest) do(command string, args any) {
 	g.t.Helper()
 	if err := g.qmp.Run(g.t.Context(), command, args, nil); err != nil {
-		g.t.Fatal(err)
+		g.broken(err)
 	}
+}
+
+// broken ends a test whose guest does not answer.
+func (g *guest) broken(err error) {
+	g.t.Helper()
+	if g.fragile {
+		ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+		defer cancel()
+		var died *qemu.DiedError
+		if _, end := g.machine.Wait(ctx); errors.As(end, &died) {
+			g.t.Skipf("QEMU itself ended (%s): %v", died.How, died.Log)
+		}
+	}
+	g.t.Fatal(err)
 }
 
 // object is an argument of QEMU's.

@@ -84,12 +84,18 @@ func TestCommands(t *testing.T) {
 func TestEvents(t *testing.T) {
 	dir := t.TempDir()
 	orders, log := filepath.Join(dir, "orders"), filepath.Join(dir, "events")
-	if err := os.WriteFile(orders, []byte(qmp.Negotiation+`{"execute": "stop"}`+"\n"+`{"execute": "quit"}`+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(orders, []byte(qmp.Negotiation+`{"execute": "stop"}`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := dial(t, monitor(t, "-chardev", "file,id=events,path="+log+",input-path="+orders, "-mon", "mode=control,chardev=events"))
-	for c.Run(t.Context(), "query-name", nil, nil) == nil {
-		time.Sleep(5 * time.Millisecond) // until it has quit
+	for {
+		if s, err := c.Status(t.Context()); err != nil || s == "paused" {
+			break // it has read its orders
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := c.Quit(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	text, err := os.ReadFile(log)
 	if err != nil {
