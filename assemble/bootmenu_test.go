@@ -459,6 +459,9 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if a := assemble.ArchOf(image.Path); a != spec.Arch {
+		t.Errorf("it is for %q", a)
+	}
 	if n := len(l.Args); n < 3 || l.Args[n-1] != "noembed" || l.Args[n-2] != "docker=--a 'b c'" {
 		t.Errorf("the line is %q", l.Args)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/diskfs/go-diskfs/backend/file"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/grub"
 	"floe/internal/tcz"
@@ -70,6 +71,22 @@ func RuntimesOf(image string) []string {
 	}
 	onboot := strings.Fields(string(text))
 	return slices.DeleteFunc(Runtimes(), func(name string) bool { return !slices.Contains(onboot, name+tcz.Ext) })
+}
+
+// ArchOf gives the architecture that an image boots on, by the modules of its boot
+// loader. What is no image of floe's has none.
+func ArchOf(image string) arch.Arch {
+	fs, done, err := open(image)
+	if err != nil {
+		return ""
+	}
+	defer done()
+	for _, a := range arch.All() {
+		if modules, err := fs.ReadDir("boot/grub/" + a.GRUB()); err == nil && len(modules) > 0 {
+			return a
+		}
+	}
+	return ""
 }
 
 func load(ctx context.Context, image, dir string) (l Loaded, err error) {

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -40,7 +38,7 @@ func buildCommand(out *terminal) *cobra.Command {
 					return err
 				}
 				if out.mode != ui.JSON {
-					out.showImage(image)
+					out.showImage(image, plan.Output)
 				}
 			}
 			return nil
@@ -107,8 +105,9 @@ func (t *terminal) buildWith(ctx context.Context, plan *steps.Plan, sink report.
 	})
 }
 
-// showImage tells what was built and what can be done with it.
-func (t *terminal) showImage(image *assemble.Image) {
+// showImage tells what was built and what can be done with it. The path is as the
+// person gave it.
+func (t *terminal) showImage(image *assemble.Image, path string) {
 	rows := []ui.Row{
 		{Key: "image", Value: image.Path, Note: humanize.Comma(image.Size) + " bytes"},
 		{Key: "sha256", Value: image.SHA256},
@@ -117,17 +116,16 @@ func (t *terminal) showImage(image *assemble.Image) {
 		rows = append(rows, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes"})
 	}
 	t.print(t.styles().Table("Floe "+string(image.Arch), rows))
-	name := filepath.Base(image.Path)
-	t.print("\n" + t.styles().Next("What next", whatNext(image, name)))
+	t.print("\n" + t.styles().Next("What next", whatNext(image, path)))
 }
 
 // whatNext is what can be done with an image.
-func whatNext(image *assemble.Image, name string) []ui.Command {
+func whatNext(image *assemble.Image, path string) []ui.Command {
 	if image.Board.Chosen() {
-		return []ui.Command{{What: "put it on the board's memory card; 'floe disks' lists it", Line: writeLine(name)}}
+		return []ui.Command{{What: "put it on the board's memory card; 'floe disks' lists it", Line: writeLine(path)}}
 	}
 	return []ui.Command{
-		{What: "try it out", Line: fmt.Sprintf("floe run %s", name)},
-		{What: "put it on a USB stick; 'floe disks' lists them", Line: writeLine(name)},
+		{What: "try it out", Line: "floe run " + steps.ShellWord(path)},
+		{What: "put it on a USB stick; 'floe disks' lists them", Line: writeLine(path)},
 	}
 }

@@ -76,9 +76,9 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	if contained != nil {
 		t.print(styles.Table("A container, from its inside", contained) + "\n")
 	}
-	t.showImage(image)
+	t.showImage(image, plan.Output)
 	if contained != nil {
-		t.print("\n" + styles.Next("Go on with "+plan.Runtimes()[0], goOn(plan, image)))
+		t.print("\n" + styles.Next("Go on with "+plan.Runtimes()[0], goOn(plan)))
 	}
 	return nil
 }

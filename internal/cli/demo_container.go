@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"floe/assemble"
 	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/qemu"
@@ -119,9 +117,9 @@ func (t *terminal) containerRoot(ctx context.Context, plan *steps.Plan) ([]byte,
 }
 
 // goOn are the two lines that a person would type next.
-func goOn(plan *steps.Plan, image *assemble.Image) []ui.Command {
+func goOn(plan *steps.Plan) []ui.Command {
 	return []ui.Command{
-		{What: "boot it again", Line: "floe run --detach " + steps.ShellWord(filepath.Base(image.Path))},
+		{What: "boot it again", Line: "floe run --detach " + steps.ShellWord(plan.Output)},
 		{What: "and give it work", Line: "floe ssh " + client[plan.Runtimes()[0]] + " run --rm -m 64m alpine uname -a"},
 	}
 }

@@ -38,6 +38,10 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 		return nil, err
 	}
 	d := &designed{name: w.name, known: sh.Known(w.name)}
+	var known []steps.Source
+	if w.image != "" {
+		known = append(known, ofImage(w.image, "arch", "runtime"))
+	}
 	var was machines.Spec
 	var planWas []byte
 	var err error
@@ -46,9 +50,9 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 			return nil, err
 		}
 		planWas, _ = os.ReadFile(sh.PlanPath(w.name)) // it may not have one
-		d.plan, err = planOf(cmd, was)
+		d.plan, err = planOf(cmd, was, known...)
 	} else {
-		d.plan, _, err = resolvePlan(cmd)
+		d.plan, _, err = resolvePlan(cmd, known...)
 	}
 	if err != nil {
 		return nil, err
@@ -113,11 +117,12 @@ func normal(s machines.Spec) machines.Spec {
 	return s
 }
 
-// planOf is the plan of a machine that is there: flags, then its own file.
-// What is of the machine rather than of its image comes from the spec.
-func planOf(cmd *cobra.Command, was machines.Spec) (*steps.Plan, error) {
+// planOf is the plan of a machine that is there: flags, then what is known of its
+// new image, then its own file. What is of the machine rather than of its image
+// comes from the spec.
+func planOf(cmd *cobra.Command, was machines.Spec, known ...steps.Source) (*steps.Plan, error) {
 	if cmd.Flags().Changed("config") {
-		plan, _, err := resolvePlan(cmd)
+		plan, _, err := resolvePlan(cmd, known...)
 		return plan, err
 	}
 	own := steps.Source{Name: "the machine", Given: map[string][]string{
@@ -136,7 +141,7 @@ func planOf(cmd *cobra.Command, was machines.Spec) (*steps.Plan, error) {
 			own.Given[step.Key] = step.Values(at)
 		}
 	}
-	plan, _, err := steps.Resolve(flagSource(cmd), own)
+	plan, _, err := steps.Resolve(append(append([]steps.Source{flagSource(cmd)}, known...), own)...)
 	return plan, err
 }
 

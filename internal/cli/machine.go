@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floe/assemble"
 	"floe/internal/fault"
 	"floe/internal/machines"
 	"floe/internal/report"
@@ -54,6 +55,10 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if isCard(image) {
 		return nil, fault.New(fault.Usage, "boot", try.image, errors.New("it is for a board, and floe has no virtual machine that is one"),
 			"'floe write' puts it on a memory card; 'floe run' boots ISOs.")
+	}
+	if a := assemble.ArchOf(image); a != "" && a != plan.Arch {
+		return nil, fault.New(fault.Usage, "boot", try.image, fmt.Errorf("it is for %s, and the machine is %s", a, plan.Arch),
+			"--arch "+a.String()+" makes a machine that boots it.")
 	}
 	direct, forget, err := withCodes(ctx, image, try.codes)
 	if err != nil {

@@ -41,9 +41,11 @@ func addPlanFlags(cmd *cobra.Command, keys ...string) {
 	}
 }
 
-// resolvePlan makes the plan from flags, then the environment, then the file.
-func resolvePlan(cmd *cobra.Command) (*steps.Plan, steps.Origins, error) {
-	sources := []steps.Source{flagSource(cmd), steps.Environment(os.LookupEnv)}
+// resolvePlan makes the plan from flags, then what is known, such as of an image, then
+// the environment, then the file.
+func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.Origins, error) {
+	sources := append([]steps.Source{flagSource(cmd)}, known...)
+	sources = append(sources, steps.Environment(os.LookupEnv))
 	path, _ := cmd.Flags().GetString("config")
 	if path == "" {
 		if _, err := os.Stat(planFile); err == nil {

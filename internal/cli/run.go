@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/board"
 	"floe/internal/tty"
 	"floe/qemu"
 	"floe/steps"
@@ -34,15 +35,12 @@ func runCommand(out *terminal) *cobra.Command {
 		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --boot-codes 'superuser base'\n  floe run --detach && floe ssh",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plan, image, err := planToRun(cmd, args)
 			if err != nil {
 				return err
 			}
 			try.wantsDisk = cmd.Flags().Changed("disk-size")
-			try.image = plan.Output
-			if len(args) == 1 {
-				try.image = args[0]
-			}
+			try.image = image
 			if cmd.Flags().Changed(bootCodes) {
 				try.codes = plan.BootWords()
 			}
@@ -67,6 +65,36 @@ func runCommand(out *terminal) *cobra.Command {
 	flags.BoolVar(&console, "console", false, "the machine's console on this terminal, from its first word on")
 	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
 	return cmd
+}
+
+// planToRun gives the image to run, the plan's if none is named, and the plan for it.
+func planToRun(cmd *cobra.Command, args []string) (plan *steps.Plan, image string, err error) {
+	if len(args) == 1 {
+		image = args[0]
+	} else {
+		if plan, _, err = resolvePlan(cmd); err != nil {
+			return nil, "", err
+		}
+		image = plan.Output
+	}
+	plan, _, err = resolvePlan(cmd, ofImage(image, "arch"))
+	return plan, image, err
+}
+
+// ofImage is what an image tells of itself of these steps. It is for no board: it
+// boots where floe can start it. An image of somebody else's tells nothing.
+func ofImage(path string, keys ...string) steps.Source {
+	s := steps.Source{Name: "the image", Given: map[string][]string{}}
+	a := assemble.ArchOf(path)
+	if a == "" {
+		return s
+	}
+	told := map[string]string{"arch": a.String(), "runtime": runtimeWord(assemble.RuntimesOf(path))}
+	for _, key := range keys {
+		s.Given[key] = []string{told[key]}
+	}
+	s.Given["board"] = []string{string(board.None)}
+	return s
 }
 
 // canWatch tells that a live view can be shown and handled here.
