@@ -313,10 +313,24 @@ func TestLoadSigned(t *testing.T) {
 			g.must(os.RemoveAll(g.path(name)))
 		}
 	}
+	// Nor is anything lost by a later list that names other packages.
+	g.add("mirror", "more", "", nil)
+	g.must(os.Rename(g.path("mirror/more.tcz.d"), g.path(optional+"/more.tcz.d")))
+	later := g.read("etc/floe/packages.sha256")
+	g.write("etc/floe/packages.sha256", "")
+	g.write("mirror/packages.sha256", later)
+	sign(later, mine)
+	g.succeeds("tce-load", "-w", "more")
 	server.Close()
 	again()
-	g.succeeds("tce-load", "-i", "tool")
+	g.succeeds("tce-load", "-i", "tool", "more")
 	again()
+	lists, err := filepath.Glob(g.path("run/tce/dir/packages-*.sha256"))
+	if err != nil || len(lists) != 1 {
+		t.Fatalf("%q, %v", lists, err)
+	}
+	g.must(os.Remove(lists[0]))
+	g.must(os.Rename(lists[0]+".sig", g.path("run/tce/dir/packages.sha256.sig")))
 	g.write("run/tce/dir/packages.sha256", sums+"\n")
 	g.refuses("not among the packages", "tce-load", "-i", "tool")
 	// A further folder has a signed list of its own.

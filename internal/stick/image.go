@@ -138,6 +138,10 @@ func caller() *user.User {
 	if os.Geteuid() != 0 {
 		return nil
 	}
+	// doas sets its own last, and may pass on what its caller claims of others.
+	if u, err := user.Lookup(os.Getenv("DOAS_USER")); err == nil {
+		return u
+	}
 	for _, v := range []string{"SUDO_UID", "PKEXEC_UID"} { // run0 sets sudo's as well
 		if id := os.Getenv(v); id != "" {
 			if u, err := user.LookupId(id); err == nil {
@@ -146,10 +150,8 @@ func caller() *user.User {
 			return &user.User{Uid: id, Gid: id}
 		}
 	}
-	for _, v := range []string{"DOAS_USER", "SUDO_USER"} {
-		if u, err := user.Lookup(os.Getenv(v)); err == nil {
-			return u
-		}
+	if u, err := user.Lookup(os.Getenv("SUDO_USER")); err == nil {
+		return u
 	}
 	return nil
 }
