@@ -94,6 +94,19 @@ func TestRunsWhatTheImageIs(t *testing.T) {
 	}
 }
 
+// TestEnterable: an image is refused that no key opens.
+func TestEnterable(t *testing.T) {
+	for codes, want := range map[string]bool{"quiet": false, "quiet sshkey=ssh-ed25519:AAAAC3NzaC1lZDI1NTE5AAAAIKHEMzdd5m7IDfu2IVZb+2wX4JfcFA4J6dQGe0vHWFJT": true} {
+		plan, _, err := steps.Resolve(steps.Source{Name: "test", Given: map[string][]string{"ssh-key": {steps.NoKey}, "boot-codes": {codes}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := enterable(plan); (err == nil) != want {
+			t.Errorf("%s: %v", codes, err)
+		}
+	}
+}
+
 // TestWhatNext: the path is as it was given, for a shell.
 func TestWhatNext(t *testing.T) {
 	for path, want := range map[string]string{"out/box.iso": "floe run out/box.iso", "my box.iso": "floe run 'my box.iso'"} {

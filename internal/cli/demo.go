@@ -31,6 +31,9 @@ func demoCommand(out *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := enterable(plan); err != nil {
+				return err
+			}
 			return out.demo(cmd.Context(), plan)
 		},
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -181,6 +182,29 @@ func (d *designed) judgeImage(w wish, replanned bool) error {
 		return nil
 	}
 	d.rebuild = gone || w.rebuild || replanned
+	return nil
+}
+
+// startable finds what would keep the machine from starting, or floe from logging in.
+func (d *designed) startable() error {
+	if d.spec.Plan == "" && isCard(d.spec.Image) {
+		return noMachine(d.spec.Image)
+	}
+	if d.spec.Plan != "" {
+		if err := enterable(d.plan); err != nil {
+			return err
+		}
+	}
+	if _, _, err := diskExtents(d.spec.Disk); err != nil {
+		return fault.New(fault.Usage, "describe machine", d.name, fmt.Errorf("disk: %w", err), "--disk takes a size such as 16G; '' for none")
+	}
+	if d.spec.Share == "" {
+		return nil
+	}
+	if info, err := os.Stat(d.spec.Share); err != nil || !info.IsDir() {
+		return fault.New(fault.Missing, "share a folder with machine", d.name, fmt.Errorf("%s is not a folder of this host", d.spec.Share),
+			"make it, or share another with --share; '' for none")
+	}
 	return nil
 }
 

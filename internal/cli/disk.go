@@ -45,37 +45,44 @@ func (try trial) disk() (qemu.Option, error) {
 	return qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: path, Format: qemu.QCOW2, Keep: true, Serial: qcow2.DataLabel}), nil
 }
 
-// makeDisk makes a data disk; it appears when it is whole.
-func makeDisk(path, size string) error {
+// diskExtents gives the bytes of a data disk of a size such as 16G, "" for the usual
+// one, and what is on a new one.
+func diskExtents(size string) (int64, []qcow2.Extent, error) {
 	if size == "" {
 		size = defaultDisk
 	}
-	wrong := func(err error) error {
-		return fault.New(fault.Usage, "make the machine's data disk", path, err, "--disk-size takes a size such as 16G; --ephemeral does without a disk.")
-	}
 	bytes, err := humanize.ParseBytes(size + "iB")
 	if err != nil {
-		if bytes, err = humanize.ParseBytes(size); err != nil {
-			return wrong(err)
-		}
+		bytes, err = humanize.ParseBytes(size)
+	}
+	if err != nil {
+		return 0, nil, err
 	}
 	if bytes > qcow2.MaxSize {
-		return wrong(errors.New("that is more than " + humanize.IBytes(qcow2.MaxSize)))
+		return 0, nil, errors.New("that is more than " + humanize.IBytes(qcow2.MaxSize))
 	}
-	extents, err := qcow2.DataDisk(int64(bytes) / 512 * 512)
+	whole := int64(bytes) / 512 * 512
+	extents, err := qcow2.DataDisk(whole)
+	return whole, extents, err
+}
+
+// makeDisk makes a data disk; it appears when it is whole.
+func makeDisk(path, size string) error {
+	const op = "make the machine's data disk"
+	bytes, extents, err := diskExtents(size)
 	if err != nil {
-		return wrong(err)
+		return fault.New(fault.Usage, op, path, err, "--disk-size takes a size such as 16G; --ephemeral does without a disk.")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return wrong(err)
+		return fault.New(fault.Missing, op, path, err, "")
 	}
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
 	if err != nil {
-		return wrong(err)
+		return fault.New(fault.Missing, op, path, err, "")
 	}
 	defer f.Cleanup()
-	if err := qcow2.Write(f, int64(bytes)/512*512, extents...); err != nil {
-		return wrong(err)
+	if err := qcow2.Write(f, bytes, extents...); err != nil {
+		return fault.New(fault.Missing, op, path, err, "")
 	}
 	return f.CloseAtomicallyReplace()
 }

@@ -261,3 +261,30 @@ func TestImageGone(t *testing.T) {
 		t.Errorf("a machine that could not be is kept: %+v", left)
 	}
 }
+
+// TestUpRefusesFirst: what could not start or be entered is refused before its image
+// is built, and leaves no machine behind.
+func TestUpRefusesFirst(t *testing.T) {
+	p := newPerson(t)
+	p.env = append(p.env, "FLOE_STORE="+filepath.Join(p.home, "store"), "FLOE_MIRROR=http://127.0.0.1:9") // nothing can be built
+	for _, tt := range []struct {
+		args []string
+		code fault.Class
+		says string
+	}{
+		{[]string{"demo", "--board", "rpi"}, fault.Usage, "it is for a board"},
+		{[]string{"up", "--board", "rpi"}, fault.Usage, "it is for a board"},
+		{[]string{"demo", "--ssh-key", "none"}, fault.Usage, "--ssh-key own"},
+		{[]string{"up", "--ssh-key", "none"}, fault.Usage, "--ssh-key own"},
+		{[]string{"up", "--disk", "nonsense"}, fault.Usage, "--disk takes a size"},
+		{[]string{"up", "--share", filepath.Join(p.home, "nowhere")}, fault.Missing, "is not a folder of this host"},
+	} {
+		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
+			t.Errorf("%q: %d\n%s", tt.args, code, errs)
+		}
+		if left := p.list(); len(left) > 0 {
+			t.Errorf("%q leaves %+v", tt.args, left)
+			p.must("rm", "floe")
+		}
+	}
+}

@@ -53,8 +53,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 		return nil, fault.New(fault.Missing, "boot", try.image, errors.New("there is no such image"), "'floe build' makes one; 'floe run IMAGE' boots another.")
 	}
 	if isCard(image) {
-		return nil, fault.New(fault.Usage, "boot", try.image, errors.New("it is for a board, and floe has no virtual machine that is one"),
-			"'floe write' puts it on a memory card; 'floe run' boots ISOs.")
+		return nil, noMachine(try.image)
 	}
 	if a := assemble.ArchOf(image); a != "" && a != plan.Arch {
 		return nil, fault.New(fault.Usage, "boot", try.image, fmt.Errorf("it is for %s, and the machine is %s", a, plan.Arch),

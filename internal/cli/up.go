@@ -121,6 +121,9 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 		return nil, none, stage.Fail(err)
 	}
 	// Before anything is kept that could not start.
+	if err := d.startable(); err != nil {
+		return nil, none, stage.Fail(err)
+	}
 	if _, err := qemu.CheckMemory(qemu.Machine{Name: w.name, Memory: d.spec.Memory}, ""); err != nil {
 		return nil, none, stage.Fail(err)
 	}
