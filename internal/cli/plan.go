@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"floe/internal/fault"
@@ -20,7 +23,7 @@ const planFile = "floe.toml"
 // named, or for all of them.
 func addPlanFlags(cmd *cobra.Command, keys ...string) {
 	flags := cmd.Flags()
-	flags.StringP("config", "c", "", "plan to read, a `FILE` such as that of 'floe plan --toml'; "+planFile+" in this folder is read unnamed")
+	flags.StringP("config", "c", "", "plan to read, a `FILE` such as that of 'floe plan --save'; "+planFile+" in this folder is read unnamed")
 	for _, step := range steps.All() {
 		if len(keys) > 0 && !slices.Contains(keys, step.Key) {
 			continue
@@ -46,13 +49,7 @@ func addPlanFlags(cmd *cobra.Command, keys ...string) {
 func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.Origins, error) {
 	sources := append([]steps.Source{flagSource(cmd)}, known...)
 	sources = append(sources, steps.Environment(os.LookupEnv))
-	path, _ := cmd.Flags().GetString("config")
-	if path == "" {
-		if _, err := os.Stat(planFile); err == nil {
-			path = planFile
-		}
-	}
-	if path != "" {
+	if path := planPath(cmd); path != "" {
 		file, err := steps.Load(path)
 		if err != nil {
 			return nil, nil, err
@@ -60,6 +57,18 @@ func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.
 		sources = append(sources, file)
 	}
 	return steps.Resolve(sources...)
+}
+
+// planPath is the plan's file that is read: the one that was named, else the one in
+// this folder, else none.
+func planPath(cmd *cobra.Command) string {
+	path, _ := cmd.Flags().GetString("config")
+	if path == "" {
+		if _, err := os.Stat(planFile); err == nil {
+			path = planFile
+		}
+	}
+	return path
 }
 
 func flagSource(cmd *cobra.Command) steps.Source {
@@ -79,25 +88,33 @@ func flagSource(cmd *cobra.Command) steps.Source {
 
 func planCommand(out *terminal) *cobra.Command {
 	var explain, asTOML bool
+	var save string
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Print the plan: every answer, and where it comes from",
 		Long: "The plan is everything that decides what floe builds. Each answer comes from a flag,\n" +
 			"else from the environment, else from floe.toml, else it is the default.",
-		Example: "  floe plan --hostname box --toml > floe.toml\n  floe plan --explain",
+		Example: "  floe plan --hostname box --save floe.toml\n  floe plan --explain",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if explain {
 				explainSteps(out)
 				return nil
 			}
-			plan, origins, err := resolvePlan(cmd)
-			if err != nil {
-				return err
-			}
 			if asTOML {
+				if err := overwritesPlan(out.Out, planPath(cmd)); err != nil {
+					return err
+				}
+			}
+			plan, origins, err := resolvePlan(cmd)
+			switch {
+			case err != nil:
+				return err
+			case asTOML:
 				_, err := plan.WriteTo(out.Out)
 				return err
+			case save != "":
+				return savePlan(plan, save)
 			}
 			var rows [][3]string
 			for _, s := range steps.All() {
@@ -111,7 +128,41 @@ func planCommand(out *terminal) *cobra.Command {
 	addPlanFlags(cmd)
 	cmd.Flags().BoolVar(&explain, "explain", false, "say what each key means instead")
 	cmd.Flags().BoolVar(&asTOML, "toml", false, "print it as floe.toml instead")
+	cmd.Flags().StringVar(&save, "save", "", "write it to a `FILE` instead; what it keeps of "+planFile+" stays, as that is read first")
+	cmd.MarkFlagsMutuallyExclusive("explain", "toml", "save")
 	return cmd
+}
+
+// savePlan writes the plan's file: the whole of it or nothing.
+func savePlan(plan *steps.Plan, path string) error {
+	text, err := encodePlan(plan)
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(path, text, 0o644); err != nil {
+		return fault.New(fault.Missing, "save the plan", path, err, "Name a file in a folder that is there and can be written to.")
+	}
+	return nil
+}
+
+// overwritesPlan refuses to print the plan into the file that it is read from: the
+// shell has emptied that before floe could read it.
+func overwritesPlan(out io.Writer, path string) error {
+	f, ok := out.(*os.File)
+	if !ok || path == "" {
+		return nil
+	}
+	to, err := f.Stat()
+	if err != nil {
+		return nil // what cannot be looked at is no plan
+	}
+	from, err := os.Stat(path)
+	if err != nil || !from.Mode().IsRegular() || !os.SameFile(to, from) {
+		return nil
+	}
+	return fault.New(fault.Usage, "print the plan", path,
+		errors.New("the output goes to the file that the plan is read from; with '>' the shell has emptied it already"),
+		"Put back what was in it, if anything was, and use 'floe plan --save "+steps.ShellWord(path)+"'.")
 }
 
 func explainSteps(out *terminal) {
