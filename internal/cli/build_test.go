@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,11 +108,41 @@ func TestEnterable(t *testing.T) {
 	}
 }
 
+func TestOpens(t *testing.T) {
+	const list = "ssh-rsa AAAA them\nssh-ed25519 BBBB floe\n"
+	for key, want := range map[string]bool{"ssh-ed25519 BBBB me@here": true, "ssh-ed25519 AAAA": false, "": false} {
+		if opens(list, key) != want {
+			t.Errorf("%q: %v", key, !want)
+		}
+	}
+}
+
 // TestWhatNext: the path is as it was given, for a shell.
 func TestWhatNext(t *testing.T) {
 	for path, want := range map[string]string{"out/box.iso": "floe run out/box.iso", "my box.iso": "floe run 'my box.iso'"} {
 		if got := whatNext(&assemble.Image{Path: "/somewhere/" + path}, path)[0].Line; got != want {
 			t.Errorf("%s, not %s", got, want)
+		}
+	}
+}
+
+// TestOneNameInTheFile: a name for several images is refused wherever it comes from.
+func TestOneNameInTheFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, tt := range []struct {
+		text string
+		code fault.Class
+	}{{"output = 'box.iso'", fault.Usage}, {"output = 'box-ARCH.iso'", 0}, {"hostname = 'box'", 0}} {
+		if err := os.WriteFile(planFile, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := buildCommand(&terminal{Out: io.Discard, Err: io.Discard})
+		if err := cmd.ParseFlags([]string{"--arch", "amd64,arm64"}); err != nil {
+			t.Fatal(err)
+		}
+		plans, err := resolvePlans(cmd)
+		if refused := tt.code != 0; (err != nil) != refused || refused && fault.Code(err) != int(tt.code) || !refused && len(plans) != 2 {
+			t.Errorf("%s: %v", tt.text, err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 		answers = append(answers, spec.Share+" is at "+machines.SharePoint)
 	}
 	stage.Done(strings.Join(answers, ", "))
-	notes, err = tell(r, client, spec, w)
+	notes, err = tell(waiting, r, client, spec, w)
 	for _, p := range r.Guest().Problems {
 		notes = append(notes, "the machine says: "+p)
 	}
@@ -129,12 +129,12 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 }
 
 // tell lets ssh, docker and podman know the machine.
-func tell(r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
+func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
 	sh, port := shelf(), r.State().SSHPort()
 	if err := sh.ForgetKey(w.name, client.PublicHostKey(), knownHosts()); err != nil {
 		return nil, err
 	}
-	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownIdentities()...); err != nil {
+	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
 		return nil, err
 	}
 	config := sshConfig()
@@ -149,6 +149,27 @@ func tell(r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish)
 	}
 	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, port, sh.SSHConfigured(config)), clients())
 	return append(notes, more...), err
+}
+
+// ownKeyOpens tells whether floe's own key is one of those that open the machine.
+func ownKeyOpens(ctx context.Context, client *sshclient.Client) bool {
+	line, err := ownKey()
+	if err != nil {
+		return false
+	}
+	list, err := ask(ctx, client, "cat ~/.ssh/authorized_keys")
+	return err == nil && opens(list, line)
+}
+
+// opens tells whether a list as authorized_keys(5) has it has a key, whatever the comment.
+func opens(list, key string) bool {
+	want := strings.Fields(key)
+	for line := range strings.Lines(list) {
+		if has := strings.Fields(line); len(want) > 1 && len(has) > 1 && has[0] == want[0] && has[1] == want[1] {
+			return true
+		}
+	}
+	return false
 }
 
 // ownIdentities are the keys that ssh takes without being told, as far as they are there:

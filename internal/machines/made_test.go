@@ -182,7 +182,7 @@ func TestSSHConfiguration(t *testing.T) {
 	if err := os.Symlink(real, config); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA"); err != nil {
+	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA", false); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []bool{true, false} {
@@ -197,10 +197,21 @@ func TestSSHConfiguration(t *testing.T) {
 	if st, _ := os.Stat(real); st.Mode().Perm() != 0o644 {
 		t.Errorf("its mode is now %v", st.Mode())
 	}
+	// Only where floe's own key opens the machine are an agent's keys left out.
+	conf := filepath.Join(s.SSH, "box.conf")
+	if text, _ := os.ReadFile(conf); strings.Contains(string(text), "IdentitiesOnly") {
+		t.Errorf("the agent's keys are not asked, and floe's does not open it:\n%s", text)
+	}
+	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA", true); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(conf); !strings.Contains(string(text), "\n    IdentitiesOnly yes\n") {
+		t.Errorf("an agent's keys come first:\n%s", text)
+	}
 	// ssh -G prints what ssh makes of a configuration.
 	if ssh, err := exec.LookPath("ssh"); err == nil {
 		out, err := exec.CommandContext(t.Context(), ssh, "-F", config, "-G", "floe-box").CombinedOutput()
-		for _, want := range []string{"hostname 127.0.0.1", "port 2222", "user floe", "hostkeyalias floe-box", "stricthostkeychecking true", "compression yes", "identityfile " + s.Identity} {
+		for _, want := range []string{"hostname 127.0.0.1", "port 2222", "user floe", "hostkeyalias floe-box", "stricthostkeychecking true", "compression yes", "identityfile " + s.Identity, "identitiesonly yes"} {
 			if err != nil || !strings.Contains(string(out), want+"\n") {
 				t.Errorf("no %q: %v\n%s", want, err, out)
 			}
