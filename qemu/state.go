@@ -121,6 +121,23 @@ func (f Files) lock(ctx context.Context) (unlock func(), err error) {
 	return nil, err
 }
 
+// Hold keeps other floes from starting a machine, which does not run, until release
+// is called. It waits for one that is starting it.
+func (h Home) Hold(ctx context.Context, name string) (release func(), err error) {
+	files := h.Files(name)
+	if !isDir(files.Dir) {
+		return func() {}, nil
+	}
+	if release, err = files.lock(ctx); err != nil {
+		return nil, err
+	}
+	if s, err := h.read(name, true); err == nil {
+		release()
+		return nil, fault.New(fault.Usage, "hold machine", name, fmt.Errorf("it runs, as process %d", s.Process.PID), "stop it first")
+	}
+	return release, nil
+}
+
 // List gives the machines that run, by name. What dead ones left behind is
 // cleaned up, unless somebody is just starting one of that name.
 func (h Home) List() ([]State, error) {

@@ -220,6 +220,11 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 			return err
 		}
 	}
+	release, err := sh.Home.Hold(ctx, name) // 'floe run' starts one without the shelf's lock
+	if err != nil {
+		return err
+	}
+	defer release()
 	notes, err := sh.Disconnect(name, clients())
 	if err != nil {
 		return err

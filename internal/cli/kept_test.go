@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"floe/internal/fault"
 	"floe/internal/machines"
 	"floe/internal/store"
@@ -286,5 +288,38 @@ func TestUpRefusesFirst(t *testing.T) {
 			t.Errorf("%q leaves %+v", tt.args, left)
 			p.must("rm", "floe")
 		}
+	}
+}
+
+// TestRemoveWaitsForRun: a machine that 'floe run' is starting is not removed from
+// under its hands.
+func TestRemoveWaitsForRun(t *testing.T) {
+	p := newPerson(t)
+	dir := filepath.Join(p.home, "state", "floe", "machines", "box")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	starting := flock.New(filepath.Join(dir, "lock"))
+	if err := starting.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer starting.Unlock()
+	cmd, said := p.begin("rm", "box")
+	ended := make(chan int, 1)
+	go func() { ended <- p.ended(cmd) }()
+	select {
+	case code := <-ended:
+		t.Fatalf("removed while it starts: %d", code)
+	case <-time.After(2 * time.Second):
+	}
+	if err := starting.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != 0 {
+		text, _ := os.ReadFile(said)
+		t.Errorf("%d\n%s", code, text)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it is still there")
 	}
 }
