@@ -167,6 +167,26 @@ func TestDockerItself(t *testing.T) {
 	}
 }
 
+// TestLinkStays: podman's file may be a link to a person's dotfiles.
+func TestLinkStays(t *testing.T) {
+	s, c := box(t), testClients(t)
+	real := filepath.Join(t.TempDir(), "dotfiles", "podman.json")
+	write(t, real, "{}")
+	if err := os.MkdirAll(filepath.Dir(c.Podman), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, c.Podman); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, s, c, 2222)
+	if to, err := os.Readlink(c.Podman); err != nil || to != real {
+		t.Errorf("the link is gone: %q, %v", to, err)
+	}
+	if text, _ := os.ReadFile(real); !strings.Contains(string(text), ":2222/") {
+		t.Errorf("%s", text)
+	}
+}
+
 func TestSSHConfiguration(t *testing.T) {
 	const own = "Host *\n    Compression yes\n"
 	s := box(t)

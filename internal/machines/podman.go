@@ -145,5 +145,9 @@ func (p podman) edit(m Made, change func(connection, list podmanFile) error) err
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(m.File, text, 0o644)
+	file := m.File
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real // of somebody's dotfiles
+	}
+	return renameio.WriteFile(file, text, 0o644)
 }
