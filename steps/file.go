@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,11 +70,17 @@ func texts(step Step, value any) ([]string, error) {
 	return nil, fmt.Errorf("%s: %v is neither text nor a whole number", step.Key, value)
 }
 
+// encode writes the plan's file. An answer that is only what follows from the others
+// is a comment: it would not follow any longer if it were written out.
 func (p *Plan) encode() string {
 	var b strings.Builder
 	b.WriteString("# A plan for floe. 'floe build -c floe.toml' builds it.\n")
 	for _, step := range All() {
-		fmt.Fprintf(&b, "\n# %s\n%s = %s\n", step.Help, step.Key, tomlValue(step, step.Values(p)))
+		values, off := step.Values(p), ""
+		if step.preset != nil && slices.Equal(values, step.defaults(p)) {
+			off = "# "
+		}
+		fmt.Fprintf(&b, "\n# %s\n%s%s = %s\n", step.Help, off, step.Key, tomlValue(step, values))
 	}
 	return b.String()
 }

@@ -103,6 +103,33 @@ func TestFileRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFileFollows: the image's name in a plan's file follows the architecture and the
+// board that are named beside it, unless it was chosen.
+func TestFileFollows(t *testing.T) {
+	for _, tt := range []struct{ output, key, value, want string }{
+		{"", "arch", "arm64", "floe-arm64.iso"},
+		{"", "board", "rpi", "floe-rpi.img"},
+		{"box.iso", "arch", "arm64", "box.iso"},
+	} {
+		given := map[string][]string{"hostname": {"box"}}
+		if tt.output != "" {
+			given["output"] = []string{tt.output}
+		}
+		plan, _, err := Resolve(Source{"test", given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := decode(strings.NewReader(plan.encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, _, err = Resolve(Source{"flag", map[string][]string{tt.key: {tt.value}}}, Source{"floe.toml", file})
+		if err != nil || plan.Output != tt.want || plan.Hostname != "box" {
+			t.Errorf("%+v: %+v, %v", tt, plan, err)
+		}
+	}
+}
+
 func TestBadAnswers(t *testing.T) {
 	for _, tt := range []struct{ key, value, says string }{
 		{"arch", "sparc", "amd64"},

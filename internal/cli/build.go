@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -19,7 +20,7 @@ func buildCommand(out *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the image: kernel and userland from source, one ISO",
-		Long: "Builds the image that the plan describes. The first build takes a quarter of an hour, most of\n" +
+		Long: "Builds the image that the plan describes. The first build takes about twenty minutes, most of\n" +
 			"it for the kernel; finished stages are kept, so that the next one takes a second.\n\n" +
 			"With --board the image is for the memory card of a board that boots no ISO: rpi is a Raspberry Pi 3, 4 or 5\n" +
 			"(arm64), docs/raspberry-pi.md tells how far each goes. 'floe write' writes it, and so does any program for cards.",
@@ -63,11 +64,6 @@ func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
 		}
 		return []*steps.Plan{plan}, nil
 	}
-	output := cmd.Flags().Lookup("output")
-	if output.Changed && !strings.Contains(output.Value.String(), outputArch) {
-		return nil, fault.New(fault.Usage, "name the images", output.Value.String(),
-			errors.New("it is one name for several images"), "Put "+outputArch+" into it: each image has its architecture's name there.")
-	}
 	for _, a := range archs {
 		if err := flag.Value.Set(a); err != nil {
 			return nil, err
@@ -76,7 +72,12 @@ func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
 		if err != nil {
 			return nil, err
 		}
-		plan.Output = strings.ReplaceAll(plan.Output, outputArch, plan.Arch.String())
+		named := plan.Output
+		plan.Output = strings.ReplaceAll(named, outputArch, plan.Arch.String())
+		if slices.ContainsFunc(plans, func(p *steps.Plan) bool { return p.Output == plan.Output && p.Arch != plan.Arch }) {
+			return nil, fault.New(fault.Usage, "name the images", named,
+				errors.New("it is one name for several images"), "Put "+outputArch+" into it: each image has its architecture's name there.")
+		}
 		plans = append(plans, plan)
 	}
 	return plans, nil
