@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"floe/internal/arch"
 	"floe/internal/bootcode"
 	"floe/internal/fault"
 )
@@ -61,6 +62,15 @@ func checkOutput(s string) error {
 	case strings.ContainsRune(s, 0):
 		return errors.New("a path has no zero byte in it")
 	}
+	return nil
+}
+
+// setFirmware refuses a firmware that machines of the architecture do not have.
+func setFirmware(p *Plan, v []string) error {
+	if p.Tries() && v[0] == "bios" && p.Arch != arch.AMD64 {
+		return fmt.Errorf("the architecture is %s, and only machines for %s have a BIOS", p.Arch, arch.AMD64)
+	}
+	p.Firmware = v[0]
 	return nil
 }
 

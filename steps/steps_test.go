@@ -130,6 +130,22 @@ func TestFileFollows(t *testing.T) {
 	}
 }
 
+// TestFirmwareFits: no BIOS for a machine that cannot have one.
+func TestFirmwareFits(t *testing.T) {
+	for _, tt := range []struct {
+		key, value, firmware string
+		taken                bool
+	}{
+		{"arch", "amd64", "bios", true}, {"arch", "arm64", "uefi", true}, {"arch", "arm64", AutoFirmware, true},
+		{"arch", "arm64", "bios", false}, {"board", "rpi", "bios", true}, // a board is not tried out
+	} {
+		_, _, err := Resolve(Source{"flag", map[string][]string{tt.key: {tt.value}, "firmware": {tt.firmware}}})
+		if (err == nil) != tt.taken || err != nil && (fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), "BIOS")) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
 func TestBadAnswers(t *testing.T) {
 	for _, tt := range []struct{ key, value, says string }{
 		{"arch", "sparc", "amd64"},

@@ -101,7 +101,7 @@ func All() []Step {
 				{Value: "uefi", Title: "UEFI", Help: "as PCs have it today"},
 			},
 			show: func(p *Plan) string { return p.Firmware + " (try-out)" },
-			set:  choice(func(p *Plan) *string { return &p.Firmware }),
+			set:  setFirmware,
 			get:  func(p *Plan) []string { return []string{p.Firmware} },
 		},
 		{
