@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func diskExtents(size string) (int64, []qcow2.Extent, error) {
 		bytes, err = humanize.ParseBytes(size)
 	}
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, fmt.Errorf("%q is no size", size)
 	}
 	if bytes > qcow2.MaxSize {
 		return 0, nil, errors.New("that is more than " + humanize.IBytes(qcow2.MaxSize))

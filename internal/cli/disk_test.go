@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"floe/internal/fault"
@@ -26,6 +28,11 @@ func TestMakeDisk(t *testing.T) {
 		}
 		if len(head) > 1<<20 {
 			t.Errorf("%q takes %d bytes at once", size, len(head))
+		}
+	}
+	for _, size := range []string{"nonsense", "-5"} {
+		if err := makeDisk(filepath.Join(dir, "refused.qcow2"), size); err == nil || !strings.Contains(err.Error(), strconv.Quote(size)+" is no size") {
+			t.Errorf("%q: %v", size, err)
 		}
 	}
 	for _, size := range []string{"x", "-1G", "1M", "9T"} {

@@ -57,3 +57,16 @@ func TestPlanContradictions(t *testing.T) {
 		}
 	}
 }
+
+// TestRunContradictions: no flag of 'floe run' is passed over for another.
+func TestRunContradictions(t *testing.T) {
+	for _, args := range [][]string{{"--console", "--detach"}, {"--ephemeral", "--disk-size", "2G"}} {
+		cmd := runCommand(&terminal{Out: io.Discard, Err: io.Discard})
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.ValidateFlagGroups(); err == nil {
+			t.Errorf("%q was taken", args)
+		}
+	}
+}

@@ -58,12 +58,14 @@ func runCommand(out *terminal) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&try.name, "name", machineName, "`NAME` of the machine")
 	flags.String(bootCodes, "", "`CODES` added to the image's own for this boot; docs/bootcodes.md tells them all")
-	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as: cd, usb or disk")
+	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as, a `KIND`: cd, usb or disk")
 	flags.IntVar(&try.sshPort, "ssh-port", 0, "`PORT` of this host that reaches the machine's ssh; 0 takes a free one")
 	flags.BoolVar(&try.ephemeral, "ephemeral", false, "no data disk: everything is gone when the machine ends")
 	flags.StringVar(&try.diskSize, "disk-size", defaultDisk, "`SIZE` of a new data disk; it takes room only as it is filled; named, it gives an image without a runtime one, too")
 	flags.BoolVar(&console, "console", false, "the machine's console on this terminal, from its first word on")
 	flags.BoolVarP(&try.detach, "detach", "d", false, "run in the background")
+	cmd.MarkFlagsMutuallyExclusive("console", "detach")
+	cmd.MarkFlagsMutuallyExclusive("ephemeral", "disk-size")
 	return cmd
 }
 
