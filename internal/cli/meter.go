@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-
 	"floe/internal/sshclient"
 	"floe/qemu"
 )
