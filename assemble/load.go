@@ -43,6 +43,9 @@ func open(image string) (fs *iso9660.FileSystem, done func(), err error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
+		err = isISO(f)
+	}
+	if err == nil {
 		fs, err = iso9660.Read(file.New(f, true), info.Size(), 0, 0)
 	}
 	if err != nil {
@@ -50,6 +53,17 @@ func open(image string) (fs *iso9660.FileSystem, done func(), err error) {
 		return nil, nil, err
 	}
 	return fs, func() { f.Close() }, nil
+}
+
+// isISO tells by the mark of ISO 9660, at the head of the descriptor in sector 16.
+func isISO(r io.ReaderAt) error {
+	const mark = "CD001"
+	var got [len(mark)]byte
+	_, err := r.ReadAt(got[:], 16*2048+1)
+	if errors.Is(err, io.EOF) || err == nil && string(got[:]) != mark {
+		return errors.New("it is no ISO")
+	}
+	return err
 }
 
 // RuntimesOf gives the container runtimes that an image loads by itself. What is
