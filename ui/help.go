@@ -39,6 +39,23 @@ func (s Styles) helpKeys() int {
 	return 32
 }
 
+// paragraphs gives a description's paragraphs, each on one line, so that they can be
+// broken where the terminal ends. Where that is not known they stay as they are written.
+func (s Styles) paragraphs(text string) (joined []string) {
+	lines := cleanLines(text)
+	if s.Width <= 0 {
+		return lines
+	}
+	for i, l := range lines {
+		if i > 0 && l != "" && lines[i-1] != "" && !strings.HasPrefix(l, " ") {
+			joined[len(joined)-1] += " " + l
+		} else {
+			joined = append(joined, l)
+		}
+	}
+	return joined
+}
+
 // Help renders a command's help.
 func (s Styles) Help(cmd *cobra.Command) string {
 	var b strings.Builder
@@ -47,7 +64,7 @@ func (s Styles) Help(cmd *cobra.Command) string {
 	if about == "" {
 		about = cmd.Short
 	}
-	for _, paragraph := range cleanLines(about) {
+	for _, paragraph := range s.paragraphs(about) {
 		s.hang(&b, m, paragraph, s.Text.Render)
 	}
 	s.helpTitle(&b, "Usage")
