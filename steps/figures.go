@@ -17,11 +17,11 @@ func LeftForContainers(memory int) int {
 
 // runtimeMemory is what a runtime takes of the memory, in MiB, when it has
 // started and runs no container: as above, without and with it.
-var runtimeMemory = map[string]int{Docker: 80, Podman: 30}
+var runtimeMemory = map[string]int{Docker: 58, Podman: 49}
 
 // baseImage is the size of an image without a runtime, in bytes: amd64, with
 // one key. Other architectures differ by a few megabytes.
-const baseImage = 8_415_232
+const baseImage = 8_454_144
 
 // ImageSize tells about how large the plan's image is going to be, in bytes.
 func (p *Plan) ImageSize() int64 {
