@@ -93,6 +93,16 @@ func (b *buildScreen) note(e report.Event, text string) {
 	}
 }
 
+// noteError ends the log with the whole of an error, for which the screen may
+// have no room.
+func (b *buildScreen) noteError(err error) {
+	what, rows := anatomy(err)
+	b.note(report.Event{Stage: "error"}, what)
+	for _, r := range rows {
+		b.note(report.Event{Stage: r.Key}, r.Value)
+	}
+}
+
 func (b *buildScreen) logLines() []string {
 	if len(b.log) == 0 {
 		return []string{"Nothing has been said yet."}
@@ -116,6 +126,7 @@ func (b *buildScreen) end(built Built, err error) {
 		b.actions = []option{{"Go on building", retryIntent{}}, {"Back to the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}
 	default:
 		b.state = buildFailed
+		b.noteError(err)
 		b.actions = []option{{"Try again", retryIntent{}}, {"Change the answers", reviewIntent{}}, {"Leave", leaveIntent{}}}
 	}
 }
@@ -223,16 +234,17 @@ func (f frame) stages(ended []Outcome, height int) []string {
 
 // failure says what happened, what the log says about it, and what to do.
 func (b *buildScreen) failure(f frame) []string {
-	lines := f.errorLines(b.err, b.built.Log)
+	most := f.height - len(b.actions) - 1
+	lines := f.errorLines(b.err, b.built.Log, most)
 	for _, o := range b.ended {
 		if o.Ending != EndedFailed || len(o.Log) == 0 {
 			continue
 		}
-		room := f.height - len(lines) - len(b.actions) - 4
+		room := most - len(lines) - 3
 		if room < 3 { // what went wrong first comes first then
 			log, first := excerpt(o.Log, 1)
 			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(log[max(0, first)])
-			return slices.Insert(lines, 1, f.fit(said, f.width))
+			return slices.Insert(f.errorLines(b.err, b.built.Log, most-1), 1, f.fit(said, f.width))
 		}
 		log, first := excerpt(o.Log, room)
 		lines = append(lines, "", f.Muted.Render("From the log of '"+o.Title+"'; l shows all of it:"))
@@ -244,15 +256,6 @@ func (b *buildScreen) failure(f frame) []string {
 			lines = append(lines, f.fit(f.Deep.Render(f.Glyphs.Edge)+" "+style.Render(l), f.width))
 		}
 		break
-	}
-	return lines
-}
-
-// errorLines draws an error in the body's width, and where its log is.
-func (f frame) errorLines(err error, log string) []string {
-	lines := strings.Split(strings.TrimRight(f.Styles.At(f.width+2).Error(err, log), "\n"), "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimPrefix(l, margin(f.width+2))
 	}
 	return lines
 }
@@ -281,6 +284,10 @@ func (b *buildScreen) result(f frame) []string {
 			row(p.Key, clean(p.Value))
 		}
 	}
+	if room := f.height - len(b.actions) - 1; len(lines) > room {
+		lines = f.atMost(lines, room)
+		lines[len(lines)-1] += f.Muted.Render("; ? shows all")
+	}
 	return lines
 }
 
@@ -302,7 +309,7 @@ func (f frame) commands(list []Command) (lines []string) {
 		if f.describe {
 			lines = append(lines, f.fit(f.Muted.Render(what), f.width))
 		}
-		for _, l := range strings.Split(ansi.Hardwrap(c.Line, f.width, true), "\n") {
+		for _, l := range shellLines(c.Line, f.width) {
 			lines = append(lines, f.Warm.Render(l))
 		}
 	}
@@ -317,6 +324,24 @@ func (b *buildScreen) keys(k keyMap) []key.Binding {
 		return []key.Binding{k.Log}
 	}
 	return []key.Binding{k.Up, as(k.Next, "choose"), k.Log, as(k.Back, "to the answers")}
+}
+
+// help of a finished image is what to type, which the screen may not have room for.
+func (b *buildScreen) help() []string {
+	if b.state != buildDone || len(b.built.Next) == 0 {
+		return nil
+	}
+	lines := []string{"What to type next"}
+	for _, c := range b.built.Next {
+		lines = append(lines, "  "+c.What+":", "    "+c.Line)
+	}
+	if len(b.built.Parts) > 0 {
+		lines = append(lines, "", "What is in the image")
+	}
+	for _, p := range b.built.Parts {
+		lines = append(lines, "  "+p.Key+": "+p.Value)
+	}
+	return lines
 }
 
 func (b *buildScreen) typing() bool { return false }

@@ -7,6 +7,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/dustin/go-humanize"
 
 	"floe/steps"
@@ -62,11 +63,7 @@ func (c *choiceScreen) view(f frame) picture {
 	if drawn {
 		list.width -= besideArt
 	}
-	blocks := make([]block, len(c.step.Choices))
-	for i, choice := range c.step.Choices {
-		blocks[i] = list.choice(choice, i == c.at)
-	}
-	rows := list.window(blocks, c.at, room)
+	rows := list.window(c.blocks(list, room), c.at, room)
 	if drawn {
 		for i, l := range strings.Split(strings.TrimRight(f.Mascot(c.value()), "\n"), "\n") {
 			if i == len(rows) {
@@ -78,6 +75,43 @@ func (c *choiceScreen) view(f frame) picture {
 	return picture{lines: append(append(lines, rows...), figures...)}
 }
 
+// blocks draws the answers, each with what it is for: below its name, or beside
+// it where rows are few; where neither has room, only the one at the cursor has it.
+func (c *choiceScreen) blocks(f frame, room int) []block {
+	draw := func(below func(i int) bool) (list []block, rows int) {
+		for i, choice := range c.step.Choices {
+			b := f.choice(choice, i == c.at, below(i))
+			list, rows = append(list, b), rows+len(b)
+		}
+		return list, rows
+	}
+	if beside, ok := c.beside(f); ok && !f.describe {
+		return beside
+	}
+	all, rows := draw(func(int) bool { return true })
+	if rows > room {
+		all, _ = draw(func(i int) bool { return i == c.at })
+	}
+	return all
+}
+
+// beside draws the answers with what they are for beside them; ok is false
+// where that does not fit.
+func (c *choiceScreen) beside(f frame) (list []block, ok bool) {
+	for i, choice := range c.step.Choices {
+		line := f.choice(choice, i == c.at, false)[0]
+		if len(costs(choice)) > 0 {
+			line += "  "
+		}
+		line += f.Muted.Render(choice.Help)
+		if choice.Refused != "" || ansi.StringWidth(line) > f.width {
+			return nil, false
+		}
+		list = append(list, block{line})
+	}
+	return list, true
+}
+
 // figures say what the answer at the cursor comes to, where that differs
 // between the answers.
 func (c *choiceScreen) figures(f frame) []string {
@@ -85,7 +119,7 @@ func (c *choiceScreen) figures(f frame) []string {
 	if err != nil || !costly(c.step) {
 		return nil
 	}
-	return []string{"", f.fit(f.Warm.Render(f.Glyphs.Arrow+" "+figures(plan)), f.width)}
+	return append([]string{""}, f.paragraphs(f.Glyphs.Arrow+" "+figures(plan), f.Warm.Render)...)
 }
 
 // costly tells that a step's answers differ in what they cost.
@@ -109,9 +143,9 @@ func costs(c steps.Choice) (words []string) {
 	return words
 }
 
-// choice draws one answer: its name, what it costs, what it is for or why it
-// is not possible.
-func (f frame) choice(c steps.Choice, here bool) block {
+// choice draws one answer: its name, what it costs, and below that why it is
+// not possible or what it is for.
+func (f frame) choice(c steps.Choice, here, below bool) block {
 	style := f.Text
 	switch {
 	case c.Refused != "":
@@ -120,22 +154,29 @@ func (f frame) choice(c steps.Choice, here bool) block {
 		style = f.Strong
 	}
 	cost := strings.Join(costs(c), "  ")
-	b := block{f.pointed(here, style.Render(pad(c.Title, 12))+"  "+f.Muted.Render(cost))}
-	switch {
-	case c.Refused != "":
-		return append(b, f.fit("    "+f.Warn.Render(f.Glyphs.Warn+" not here: ")+f.Muted.Render(c.Refused), f.width))
-	case f.describe:
-		for _, l := range wrap(c.Help, f.width-4) {
-			b = append(b, "    "+f.Muted.Render(l))
+	head := f.pointed(here, style.Render(pad(c.Title, 12))+"  "+f.Muted.Render(cost))
+	if c.Refused != "" {
+		b := block{head}
+		for i, l := range wrap(c.Refused, f.width-4-len(notHere)) {
+			mark := f.Warn.Render(f.Glyphs.Warn + notHere)
+			if i > 0 {
+				mark = strings.Repeat(" ", 1+len(notHere))
+			}
+			b = append(b, f.fit("    "+mark+f.Muted.Render(l), f.width))
 		}
 		return b
 	}
-	if cost != "" {
-		b[0] += "  "
+	b := block{head}
+	if below {
+		for _, l := range wrap(c.Help, f.width-4) {
+			b = append(b, "    "+f.Muted.Render(l))
+		}
 	}
-	b[0] = f.fit(b[0]+f.Muted.Render(c.Help), f.width)
 	return b
 }
+
+// notHere stands before the reason why an answer is not possible.
+const notHere = " not here: "
 
 // question draws what a step asks, and what that means where there is room.
 func (f frame) question(step steps.Step) []string {

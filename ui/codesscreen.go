@@ -12,56 +12,182 @@ import (
 	"floe/steps"
 )
 
-// codesScreen asks for boot codes: a line to type them on, and below it the
-// table of those that go with the word at the cursor, each to be taken into the
-// line or dropped from it. Any other word is the kernel's, and stays.
+// codesScreen asks for boot codes: the table of them, each to be taken or
+// dropped and with a field for its value where it takes one, and below it a
+// free line for whatever the kernel knows besides. The line is what counts: it
+// holds all the words, and the table shows what is in it.
 type codesScreen struct {
-	house House
-	flow  *steps.Flow
-	step  steps.Step
-	input textinput.Model
-	cursor
+	house  House
+	flow   *steps.Flow
+	step   steps.Step
+	part   codesPart
+	line   textinput.Model
+	value  codeValue
+	search textinput.Model
+	cursor // of the table
+}
+
+// codesPart is the part of the screen that keys go to.
+type codesPart int
+
+// The parts.
+const (
+	codesTable codesPart = iota
+	codesValue           // the field of the code at the cursor
+	codesLine
+	codesFilter
+)
+
+// codeValue is the value of a code while it is being typed.
+type codeValue struct {
+	input  textinput.Model
+	words  []bootcode.Word // of the whole line
+	at     int             // which of them the value is of
+	before string          // the line before
 }
 
 func newCodesScreen(house House, flow *steps.Flow, step steps.Step) *codesScreen {
-	c := &codesScreen{house: house, flow: flow, step: step, input: newInput()}
-	c.input.SetValue(strings.Join(step.Values(flow.Plan()), " "))
-	c.input.CursorEnd()
+	c := &codesScreen{house: house, flow: flow, step: step, line: newInput(), search: newInput()}
+	c.line.SetValue(strings.Join(step.Values(flow.Plan()), " "))
 	return c
 }
 
-func (c *codesScreen) value() string { return strings.TrimSpace(c.input.Value()) }
+// text is the line of codes as it is by now.
+func (c *codesScreen) text() string { return strings.TrimSpace(c.line.Value()) }
 
 func (c *codesScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	press, ok := msg.(tea.KeyPressMsg)
-	if ok {
-		k := newKeyMap(unicodeGlyphs)
-		switch {
-		case is(press, k.Back):
-			return backIntent{}, nil
-		case is(press, k.Next):
-			return answerIntent{[]string{c.value()}}, nil
-		case is(press, k.Tab):
-			return c.take(), nil
-		case slices.Contains([]string{"up", "down", "pgup", "pgdown"}, press.String()):
-			c.move(press, len(c.rows()))
-			return nil, nil
+	if !ok {
+		if _, pasted := msg.(tea.PasteMsg); pasted && c.part == codesTable {
+			c.toLine()
 		}
+		return nil, c.typed(msg)
 	}
-	before := c.input.Value()
-	var cmd tea.Cmd
-	c.input, cmd = c.input.Update(msg)
-	if c.input.Value() != before {
-		c.at = 0
+	k := newKeyMap(unicodeGlyphs)
+	switch c.part {
+	case codesValue:
+		return c.pressValue(press, k)
+	case codesFilter:
+		return c.pressFilter(press, k)
+	case codesLine:
+		return c.pressLine(press, k)
 	}
-	return nil, cmd
+	return c.pressTable(press, k)
 }
 
-// around gives the line before the word at the cursor, that word up to the
+// typed hands a message to the field that is open.
+func (c *codesScreen) typed(msg tea.Msg) (cmd tea.Cmd) {
+	switch c.part {
+	case codesValue:
+		c.value.input, cmd = c.value.input.Update(msg)
+		c.write()
+	case codesLine:
+		c.line, cmd = c.line.Update(msg)
+		c.follow()
+	case codesFilter:
+		c.search, cmd = c.search.Update(msg)
+		c.at = 0
+	}
+	return cmd
+}
+
+func (c *codesScreen) pressTable(press tea.KeyPressMsg, k keyMap) (intent, tea.Cmd) {
+	rows := c.rows()
+	switch {
+	case is(press, k.Back) && c.search.Value() != "":
+		c.search.Reset()
+		c.at = 0
+	case is(press, k.Back):
+		return backIntent{}, nil
+	case is(press, k.Next):
+		return answerIntent{[]string{c.text()}}, nil
+	case is(press, k.Filter):
+		c.part = codesFilter
+	case is(press, k.TabBack):
+		c.toLine()
+	case is(press, k.Tab):
+		if len(rows) > 0 && rows[c.at].Form != nil {
+			return c.open(rows[c.at], false), nil
+		}
+		c.toLine()
+	case is(press, k.Down) && c.at >= len(rows)-1:
+		c.toLine()
+	case len(rows) == 0:
+	case is(press, k.Toggle):
+		return c.toggle(rows[c.at]), nil
+	default:
+		c.move(press, len(rows))
+	}
+	return nil, nil
+}
+
+func (c *codesScreen) pressValue(press tea.KeyPressMsg, k keyMap) (intent, tea.Cmd) {
+	switch {
+	case is(press, k.Back):
+		c.line.SetValue(c.value.before)
+		c.part = codesTable
+	case is(press, k.Next, k.TabBack), press.String() == "up", press.String() == "down":
+		c.close()
+	case is(press, k.Tab):
+		c.close()
+		c.toLine()
+	default:
+		return nil, c.typed(press)
+	}
+	return nil, nil
+}
+
+func (c *codesScreen) pressFilter(press tea.KeyPressMsg, k keyMap) (intent, tea.Cmd) {
+	switch {
+	case is(press, k.Back):
+		c.search.Reset()
+		c.part, c.at = codesTable, 0
+	case is(press, k.Next, k.Tab):
+		c.part = codesTable
+	default:
+		return nil, c.typed(press)
+	}
+	return nil, nil
+}
+
+func (c *codesScreen) pressLine(press tea.KeyPressMsg, k keyMap) (intent, tea.Cmd) {
+	switch {
+	case is(press, k.Back):
+		return backIntent{}, nil
+	case is(press, k.Next):
+		return answerIntent{[]string{c.text()}}, nil
+	case is(press, k.Tab, k.TabBack), press.String() == "up":
+		c.part = codesTable
+	default:
+		return nil, c.typed(press)
+	}
+	return nil, nil
+}
+
+// toLine goes to the free line, where the next word can be typed.
+func (c *codesScreen) toLine() {
+	c.part = codesLine
+	text := c.text()
+	if _, err := bootcode.Parse(text); err == nil && text != "" {
+		text += " "
+	}
+	c.line.SetValue(text)
+	c.line.CursorEnd()
+}
+
+// rows are the codes that the filter leaves.
+func (c *codesScreen) rows() []bootcode.Code {
+	word := strings.ToLower(strings.TrimSpace(c.search.Value()))
+	return slices.DeleteFunc(bootcode.All(), func(code bootcode.Code) bool {
+		return !strings.Contains(strings.ToLower(code.String()+" "+code.Help), word)
+	})
+}
+
+// around gives the line before the word at its cursor, that word up to the
 // cursor, and what is behind the cursor.
 func (c *codesScreen) around() (before, word, after string) {
-	text := []rune(c.input.Value())
-	at := min(c.input.Position(), len(text))
+	text := []rune(c.line.Value())
+	at := min(c.line.Position(), len(text))
 	head := string(text[:at])
 	start := strings.LastIndexByte(head, ' ') + 1
 	if strings.Count(head, `"`)%2 != 0 { // inside of quotes
@@ -70,207 +196,128 @@ func (c *codesScreen) around() (before, word, after string) {
 	return head[:start], head[start:], string(text[at:])
 }
 
-// rows are the codes that go with the word at the cursor: all of them between
-// words, the one whose value is being typed, those in which the word appears,
-// or the one that it was probably meant to be.
-func (c *codesScreen) rows() []bootcode.Code {
+// wordKey is the name of a word that may not be whole yet.
+func wordKey(word string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(word, `"`), "=")
+	return name
+}
+
+// follow puts the table's cursor on the code that is being typed in the line,
+// or that was probably meant.
+func (c *codesScreen) follow() {
 	_, word, _ := c.around()
-	word, _, valued := strings.Cut(strings.TrimLeft(word, `"`), "=")
-	if word == "" {
-		return bootcode.All()
+	name := wordKey(word)
+	if name == "" {
+		return
 	}
-	if code, ok := bootcode.Find(word); ok && valued {
-		return []bootcode.Code{code}
+	c.search.Reset()
+	all := bootcode.All()
+	at := slices.IndexFunc(all, func(code bootcode.Code) bool { return code.Key == name })
+	if at < 0 {
+		at = slices.IndexFunc(all, func(code bootcode.Code) bool { return strings.HasPrefix(code.Key, name) })
 	}
-	word = strings.ToLower(word)
-	var first, then []bootcode.Code
-	for _, code := range bootcode.All() {
-		switch {
-		case strings.HasPrefix(code.Key, word):
-			first = append(first, code)
-		case !valued && strings.Contains(code.Key+" "+strings.ToLower(code.Help), word):
-			then = append(then, code)
-		}
+	if near := bootcode.Nearest(name); at < 0 && near != "" {
+		at = slices.IndexFunc(all, func(code bootcode.Code) bool { return code.Key == near })
 	}
-	if near, ok := bootcode.Find(bootcode.Nearest(word)); ok && len(first) == 0 {
-		first = append(first, near)
-		then = slices.DeleteFunc(then, func(c bootcode.Code) bool { return c.Key == near.Key })
+	if at >= 0 {
+		c.at = at
 	}
-	return append(first, then...)
 }
 
 // chosen gives the line's words of a code; none if it has none of them.
-func (c *codesScreen) chosen(code bootcode.Code) (words []bootcode.Word) {
-	all, err := bootcode.Parse(c.value())
+func (c *codesScreen) chosen(code bootcode.Code) []bootcode.Word {
+	words, err := bootcode.Parse(c.text())
 	if err != nil {
 		return nil
 	}
-	for _, w := range all {
-		if w.Key == code.Key {
-			words = append(words, w)
-		}
-	}
-	return words
+	return slices.DeleteFunc(words, func(w bootcode.Word) bool { return w.Key != code.Key })
 }
 
-// take puts the code at the cursor of the list into the line, in place of the
-// word that is being typed, or takes it out if it is there.
-func (c *codesScreen) take() intent {
-	rows := c.rows()
-	if len(rows) == 0 {
-		return sayIntent{Warn, "No boot code is like that; what is typed goes to the kernel."}
+// toggle takes a code or drops it. One that counts each time is taken once more.
+func (c *codesScreen) toggle(code bootcode.Code) intent {
+	if code.Form != nil && (code.Repeat || len(c.chosen(code)) == 0) {
+		return c.open(code, true)
 	}
-	code := rows[min(c.at, len(rows)-1)]
-	before, word, after := c.around()
-	if there := c.chosen(code); len(there) > 0 && (word == "" || strings.TrimRight(word, "=") == code.Key) && !code.Repeat {
-		words, _ := bootcode.Parse(c.value())
-		words = slices.DeleteFunc(words, func(w bootcode.Word) bool { return w.Key == code.Key })
-		c.set(bootcode.Join(words), " ")
-		return nil
+	words, err := bootcode.Parse(c.text())
+	if err != nil {
+		return sayIntent{Warn, "The line has to be mended first: " + err.Error()}
 	}
-	text := code.Key
-	switch {
-	case code.Form != nil:
-		text += "="
-		if after != "" && after[0] != ' ' {
-			after = " " + after
-		}
-	case after == "" || after[0] != ' ':
-		text += " "
+	kept := slices.DeleteFunc(slices.Clone(words), func(w bootcode.Word) bool { return w.Key == code.Key })
+	if len(kept) == len(words) {
+		kept = append(kept, bootcode.Word{Key: code.Key})
 	}
-	if before != "" && !strings.HasSuffix(before, " ") {
-		before += " "
-	}
-	c.input.SetValue(before + text + after)
-	c.input.SetCursor(len([]rune(before + text)))
-	c.keepAt(code)
+	c.line.SetValue(bootcode.Join(kept))
 	return nil
 }
 
-// set replaces the line; the next word can be typed at its end.
-func (c *codesScreen) set(line, space string) {
-	if line != "" {
-		line += space
+// open opens the field of a code: of its last word in the line, or of a new one.
+func (c *codesScreen) open(code bootcode.Code, anew bool) intent {
+	words, err := bootcode.Parse(c.text())
+	if err != nil {
+		return sayIntent{Warn, "The line has to be mended first: " + err.Error()}
 	}
-	c.input.SetValue(line)
-	c.input.CursorEnd()
-}
-
-// keepAt leaves the list's cursor on a code, though the list has changed.
-func (c *codesScreen) keepAt(code bootcode.Code) {
-	c.at = max(0, slices.IndexFunc(c.rows(), func(r bootcode.Code) bool { return r.Key == code.Key }))
-}
-
-// wipe empties the field.
-func (c *codesScreen) wipe() { c.input.Reset() }
-
-func (c *codesScreen) view(f frame) picture {
-	lines := f.paragraphs(c.step.Ask, f.Title.Render)
-	if f.describe {
-		lines = append(lines, f.paragraphs("None is fine. Type them, or choose below and take with tab.", f.Muted.Render)...)
-	}
-	lines = append(lines, "")
-	line, x := f.field(c.input, f.width-4)
-	lines = append(lines, f.Ice.Render(f.Glyphs.Pointer)+" "+line, "")
-	pic := picture{cursor: &point{x + 2, len(lines) - 2}}
-	lines = append(append(lines, f.atMost(c.effect(f), f.height-len(lines)-leastCodes)...), "")
-	rows := c.rows()
-	blocks := make([]block, 0, len(rows))
-	for i, code := range rows {
-		b := c.row(f, code, i == c.at)
-		if len(rows) == len(bootcode.All()) && (i == 0 || rows[i-1].Page != code.Page) {
-			b = append(block{f.Muted.Render("  " + string(code.Page))}, b...)
-		}
-		blocks = append(blocks, b)
-	}
-	if len(rows) == 0 {
-		blocks = []block{{f.Muted.Render("  no boot code is like that")}}
-	}
-	pic.lines = append(lines, f.window(blocks, c.at, f.height-len(lines))...)
-	return pic
-}
-
-// leastCodes is how many rows the table and the blank above it get at least.
-const leastCodes = 5
-
-// codeColumn is how wide the names of codes are, with their values.
-const codeColumn = 21
-
-// row draws a code: whether it is in the line, its value there, its help. The
-// one at the cursor shows all of its help.
-func (c *codesScreen) row(f frame, code bootcode.Code, here bool) block {
-	style, box, name := f.Ice, "[ ] ", code.String()
-	if there := c.chosen(code); len(there) > 0 {
-		box, name = f.OK.Render("[x]")+" ", there[len(there)-1].String()
-	}
-	if here {
-		style = f.Strong
-	}
-	if r := []rune(clean(name)); len(r) > codeColumn {
-		name = string(r[:codeColumn-len([]rune(f.Glyphs.Ellipsis))]) + f.Glyphs.Ellipsis
-	}
-	first := f.pointed(here, box+style.Render(pad(clean(name), codeColumn))+" ")
-	indent := 2 + 4 + codeColumn + 1
-	help := []string{clean(code.Help)}
-	if here {
-		help = wrap(help[0], max(10, f.width-indent))
-	}
-	b := block{f.fit(first+f.Muted.Render(help[0]), f.width)}
-	for _, line := range help[1:] {
-		b = append(b, f.fit(strings.Repeat(" ", indent)+f.Muted.Render(line), f.width))
-	}
-	return b
-}
-
-// effect tells what the line leads to: the boot line, and what is wrong with it
-// or odd. Of the word that is still being typed only what is wanted is told.
-func (c *codesScreen) effect(f frame) []string {
-	before, word, after := c.around()
-	plan, err := c.flow.With(c.step.Key, []string{c.value()})
-	if err == nil {
-		lines := []string{f.Muted.Render("The boot line will be")}
-		lines = append(lines, limit(f.paragraphs(c.house.BootLine(plan), f.Text.Render), 3, f)...)
-		for _, hint := range unique(plan.Hints()) {
-			lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+hint, f.Warn.Render)...)
-		}
-		return lines
-	}
-	if code, ok := bootcode.Find(strings.TrimRight(strings.SplitN(word, "=", 2)[0], `"`)); ok && code.Form != nil {
-		if _, rest := c.flow.With(c.step.Key, []string{strings.TrimSpace(before + " " + after)}); rest == nil {
-			text := code.Key + " wants " + code.Form.Means + "; for example " + code.Example
-			return f.paragraphs(text, f.Muted.Render)
+	v := codeValue{input: newInput(), words: words, at: -1, before: c.line.Value()}
+	for i, w := range words {
+		if w.Key == code.Key && !anew {
+			v.at = i
 		}
 	}
-	return f.paragraphs(f.Glyphs.Fail+" "+reason(err), f.Fail.Render)
+	if v.at < 0 {
+		v.at = len(words)
+		v.words = append(v.words, bootcode.Word{Key: code.Key, HasValue: true})
+	}
+	v.input.SetValue(v.words[v.at].Value)
+	v.input.CursorEnd()
+	c.value, c.part = v, codesValue
+	c.write()
+	return nil
 }
 
-// unique leaves out what was said before.
-func unique(list []string) (once []string) {
-	for _, s := range list {
-		if !slices.Contains(once, s) {
-			once = append(once, s)
-		}
-	}
-	return once
+// write writes the value into the line as it is typed.
+func (c *codesScreen) write() {
+	w := &c.value.words[c.value.at]
+	w.Value, w.HasValue = strings.Trim(strings.TrimSpace(c.value.input.Value()), `"`), true
+	c.line.SetValue(bootcode.Join(c.value.words))
 }
 
-// limit keeps the first lines and the last one.
-func limit(lines []string, n int, f frame) []string {
-	if len(lines) <= n {
-		return lines
+// close ends the typing of a value. Without one the code is dropped.
+func (c *codesScreen) close() {
+	c.part = codesTable
+	if v := c.value; v.words[v.at].Value == "" {
+		c.line.SetValue(bootcode.Join(slices.Delete(v.words, v.at, v.at+1)))
 	}
-	return append(slices.Clone(lines[:n-1]), f.Muted.Render(f.Glyphs.Ellipsis))
+}
+
+// wipe empties the field that is open.
+func (c *codesScreen) wipe() {
+	switch c.part {
+	case codesValue:
+		c.value.input.Reset()
+		c.write()
+	case codesFilter:
+		c.search.Reset()
+	case codesLine:
+		c.line.Reset()
+	}
 }
 
 func (c *codesScreen) keys(k keyMap) []key.Binding {
-	return []key.Binding{as(k.Up, "choose"), as(k.Tab, "take or drop"), k.Next, k.Back}
+	switch c.part {
+	case codesValue:
+		return []key.Binding{as(k.Next, "take it"), as(k.Tab, "to the line"), as(k.Back, "as it was")}
+	case codesLine:
+		return []key.Binding{k.Next, as(k.Tab, "to the table"), k.Back}
+	case codesFilter:
+		return []key.Binding{as(k.Next, "keep the filter"), as(k.Back, "all codes")}
+	}
+	return []key.Binding{k.Up, k.Toggle, k.Next, k.Tab, k.Back, k.Filter}
 }
 
 func (c *codesScreen) help() []string {
-	return []string{"A value with spaces stands in double quotes: docker=\"--debug --mtu=1400\".",
-		"Words that are no boot codes go to the kernel as they are.",
+	return []string{"Tab goes from a code to its value, from there to the line, and back. A code without a value that wants one is dropped. One that may be there several times is taken once more with space.",
+		"Words of the line that are no boot codes go to the kernel as they are. There a value with spaces stands in double quotes: docker=\"--debug --mtu=1400\".",
 		"At the boot menu, F2, F3 and F4 show this table, and Tab adds codes for one boot."}
 }
 
-func (c *codesScreen) typing() bool { return true }
+func (c *codesScreen) typing() bool { return c.part != codesTable }
 func (c *codesScreen) busy() bool   { return false }

@@ -20,26 +20,48 @@ func (s Styles) Error(err error, logPath string) string {
 	if err == nil {
 		return ""
 	}
-	var b strings.Builder
-	m := margin(s.Width)
 	if fault.Code(err) == int(fault.Cancelled) {
+		var b strings.Builder
 		left := "what was finished is kept; the same command goes on from there"
 		if hint := fault.Hint(err); hint != "" {
 			left = hint
 		}
-		s.hang(&b, m+s.Warn.Render(s.Glyphs.Stopped+" stopped")+"  ", clean(left), s.Text.Render)
+		s.hang(&b, margin(s.Width)+s.Warn.Render(s.Glyphs.Stopped+" stopped")+"  ", clean(left), s.Text.Render)
 		return b.String()
 	}
+	var all []string
+	for _, p := range s.errorParts(err, logPath) {
+		all = append(all, p.lines...)
+	}
+	return strings.Join(all, "\n") + "\n"
+}
+
+// errorPart is a part of a rendered error: what happened, or one of the rows
+// below it, with that row's key.
+type errorPart struct {
+	key   string
+	lines block
+}
+
+// errorParts renders an error part by part.
+func (s Styles) errorParts(err error, logPath string) (parts []errorPart) {
 	what, rows := anatomy(err)
 	if logPath != "" {
 		rows = append(rows, Row{Key: "log", Value: logPath})
 	}
-	head := m + s.Fail.Render(s.Glyphs.Fail+" error") + "  "
-	s.hang(&b, head, clean(what), s.Strong.Render)
-	for _, r := range rows {
-		s.errorRow(&b, m, r)
+	add := func(key string, write func(*strings.Builder)) {
+		var b strings.Builder
+		write(&b)
+		parts = append(parts, errorPart{key, strings.Split(strings.TrimRight(b.String(), "\n"), "\n")})
 	}
-	return b.String()
+	m := margin(s.Width)
+	add("", func(b *strings.Builder) {
+		s.hang(b, m+s.Fail.Render(s.Glyphs.Fail+" error")+"  ", clean(what), s.Strong.Render)
+	})
+	for _, r := range rows {
+		add(r.Key, func(b *strings.Builder) { s.errorRow(b, m, r) })
+	}
+	return parts
 }
 
 // errorRow writes a row below the sign and word of the first line.
@@ -70,6 +92,9 @@ func anatomy(err error) (what string, rows []Row) {
 		return lines[0], rows
 	}
 	what, where, context := "could not "+f.Op, f.On, "while"
+	if strings.HasSuffix(what, " for") {
+		what, where = what+" "+where, ""
+	}
 	if f.Class == fault.Usage { // what was typed needs no place of its own
 		what, where, context = strings.TrimSpace(f.Op+" "+f.On), "", "from"
 	}

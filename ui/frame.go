@@ -184,7 +184,7 @@ func (m *wizard) footer(g grid) []string {
 	}
 	local, general := m.helpKeys()
 	if !g.airy() {
-		return []string{margin + s.fit(paint.Render(message), width), margin + s.helpLine(append(local, general...), width)}
+		return []string{margin + s.fit(paint.Render(message), width), margin + s.helpLines(local, general, width, 1)[0]}
 	}
 	// A long message takes the blank row as well.
 	lines := append(wrap(message, width), "")
@@ -192,7 +192,10 @@ func (m *wizard) footer(g grid) []string {
 		lines[1] = strings.Join(lines[1:], " ")
 	}
 	rows := []string{margin + paint.Render(lines[0]), margin + s.fit(paint.Render(lines[1]), width)}
-	return append(rows, margin+s.helpLine(local, width), margin+s.helpLine(general, width))
+	for _, l := range s.helpLines(local, general, width, 2) {
+		rows = append(rows, margin+l)
+	}
+	return rows
 }
 
 // helpKeys are the keys that work now: those of the screen, and those that

@@ -84,7 +84,7 @@ func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 	case form.way == wayImport && is(msg, k.Tab):
 		form.service = (form.service + 1) % len(form.services)
 		return nil, nil
-	case form.way == wayImport && msg.String() == "shift+tab":
+	case form.way == wayImport && is(msg, k.TabBack):
 		form.service = (form.service + len(form.services) - 1) % len(form.services)
 		return nil, nil
 	case is(msg, k.Next):

@@ -278,7 +278,7 @@ func (s *keysScreen) view(f frame) picture {
 		lines = append(lines, f.Ice.Render("/")+" "+line)
 		pic.cursor = &point{x + 2, len(lines) - 1}
 	case s.filter != "":
-		lines = append(lines, f.Muted.Render("filter: ")+f.Strong.Render(s.filter)+f.Muted.Render("  esc shows all"))
+		lines = append(lines, f.filtered(s.filter))
 	case s.wait:
 		lines = append(lines, f.spinner()+" "+f.Muted.Render("looking for keys"))
 	default:

@@ -143,7 +143,7 @@ func (s *machineScreen) console(f frame, height int) []string {
 func (s *machineScreen) over(f frame) []string {
 	var lines []string
 	if s.err != nil {
-		lines = f.errorLines(s.err, "")
+		lines = f.errorLines(s.err, "", f.height-len(s.actions)-1)
 	} else {
 		lines = []string{f.OK.Render(f.Glyphs.OK) + " " + f.Text.Render("The machine has ended: "+s.seen.Ending+".")}
 		if len(s.seen.Milestones) > 0 {

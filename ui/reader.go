@@ -1,11 +1,8 @@
 package ui
 
 import (
-	"strings"
-
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 )
 
 // reader shows text that may be longer than the screen: help, a command line,
@@ -16,13 +13,13 @@ type reader struct {
 	top   int             // first row that is shown, as far as there are that many
 	last  int             // what top was at most when it was drawn
 	end   bool            // show the end
-	hard  bool            // break lines anywhere, as terminals do
+	shell bool            // lines are a shell's, to be copied
 }
 
 func newReader(name string, lines func() []string) *reader { return &reader{name: name, lines: lines} }
 
-// broken leaves it to copying to put long lines together again.
-func (r *reader) broken() *reader { r.hard = true; return r }
+// commands breaks lines so that a shell takes them as they are copied.
+func (r *reader) commands() *reader { r.shell = true; return r }
 
 // following begins at the end.
 func (r *reader) following() *reader { r.end = true; return r }
@@ -63,8 +60,8 @@ func (r *reader) update(msg tea.Msg) (intent, tea.Cmd) {
 func (r *reader) view(f frame) picture {
 	var rows []string
 	for _, l := range r.lines() {
-		if r.hard {
-			rows = append(rows, strings.Split(ansi.Hardwrap(clean(l), f.width, true), "\n")...)
+		if r.shell {
+			rows = append(rows, shellLines(clean(l), f.width)...)
 			continue
 		}
 		rows = append(rows, wrap(clean(l), f.width)...)

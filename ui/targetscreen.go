@@ -128,7 +128,7 @@ func (t *targetScreen) view(f frame) picture {
 	lines = append(lines, "")
 	switch {
 	case t.err != nil:
-		return picture{lines: append(lines, f.errorLines(t.err, "")...)}
+		return picture{lines: append(lines, f.errorLines(t.err, "", f.height-len(lines))...)}
 	case !t.loaded:
 		return picture{lines: append(lines, f.spinner()+" "+f.Muted.Render("looking"))}
 	case len(t.disks) == 0:

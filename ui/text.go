@@ -54,13 +54,19 @@ func pad(text string, columns int) string {
 	return text + strings.Repeat(" ", max(0, columns-ansi.StringWidth(text)))
 }
 
-// wrap breaks text into lines of at most columns; 0 does not break.
+// wrap breaks text into lines of at most columns; 0 does not break. It breaks
+// at spaces only, so that flags and what else has a hyphen stay whole.
 func wrap(text string, columns int) []string {
 	if columns <= 0 {
 		return []string{text}
 	}
-	return strings.Split(ansi.Wrap(text, max(columns, 8), ""), "\n")
+	held := strings.ReplaceAll(text, "-", heldHyphen)
+	return strings.Split(strings.ReplaceAll(ansi.Wrap(held, max(columns, 8), ""), heldHyphen, "-"), "\n")
 }
+
+// heldHyphen stands for a hyphen where ansi.Wrap would break behind one. It is
+// as wide, and of the private use area.
+const heldHyphen = "\ue02d"
 
 // ends puts right at the end of a line of the given width and left at its
 // beginning, shortened if need be.

@@ -192,10 +192,10 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 			m.over = m.help()
 			return nil
 		case is(msg, k.Command) && m.machine != nil:
-			m.over = newReader("QEMU's command line", m.machine.commandLines).broken()
+			m.over = newReader("QEMU's command line", m.machine.commandLines).commands()
 			return nil
 		case is(msg, k.Command) && m.flow != nil:
-			m.over = newReader("The same from the command line", m.commandLines)
+			m.over = newReader("The same from the command line", m.commandLines).commands()
 			return nil
 		}
 		if s, ok := m.screen.(interface{ logLines() []string }); ok && is(msg, k.Log) {

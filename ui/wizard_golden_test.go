@@ -68,11 +68,14 @@ var scenes = map[string]struct {
 	"text":          {testHouse{}, func(r *rig) { r.goTo("Host name") }},
 	"text-error":    {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
 	"text-long":     {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
-	"codes":         {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("noembed host=box quiet") }},
-	"codes-table":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("quiet ho") }},
+	"codes":         {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("shift+tab", "noembed host=box quiet") }},
+	"codes-table":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("down", "down", "down", "down", "space", "down", "space") }},
 	"codes-none":    {testHouse{}, func(r *rig) { r.goTo("Boot codes") }},
-	"codes-value":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("secure superuser ip", "down", "up", "tab", "10.0.0.2") }},
-	"codes-wrong":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("tz=Berlin noembedd") }},
+	"codes-filter":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("/", "mirror") }},
+	"codes-empty":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("/", "zzz", "enter") }},
+	"codes-value":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("/", "fixed", "enter", "space", "10.0.0.2") }},
+	"codes-chosen":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("space", "box", "enter", "/", "own", "enter") }},
+	"codes-wrong":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("shift+tab", "tz=Berlin noembedd") }},
 	"memory":        {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
 	"memory-scarce": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "96") }},
 	"memory-error":  {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
@@ -95,17 +98,19 @@ var scenes = map[string]struct {
 		r.m.screen = newChoiceScreen(r.m.flow, step)
 		r.press("down", "enter")
 	}},
-	"review":         {testHouse{}, func(r *rig) { r.goTo("Review") }},
-	"review-answer":  {testHouse{}, func(r *rig) { r.goTo("Review").press("up", "up", "up") }},
-	"codes-overfull": {testHouse{}, func(r *rig) { r.goTo("Boot codes").press(strings.Repeat("quiet host=box tz=Europe/Berlin ", 9)) }},
-	"path-overfull":  {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
-	"path-error":     {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
+	"review":        {testHouse{}, func(r *rig) { r.goTo("Review") }},
+	"review-answer": {testHouse{}, func(r *rig) { r.goTo("Review").press("up", "up", "up") }},
+	"codes-overfull": {testHouse{}, func(r *rig) {
+		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 9))
+	}},
+	"path-overfull": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
+	"path-error":    {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
 	"review-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) {
 		r.goTo("SSH keys")
 		for range 30 {
 			r.press("down", "space")
 		}
-		r.press("enter").goTo("Boot codes").press(strings.Repeat("quiet ", 40), "enter").goTo("Image").press("ctrl+u", strings.Repeat("deep/", 40)+"x.iso", "enter")
+		r.press("enter").goTo("Boot codes").press("shift+tab", strings.Repeat("quiet ", 40), "enter").goTo("Image").press("ctrl+u", strings.Repeat("deep/", 40)+"x.iso", "enter")
 	}},
 	"review-replace": {testHouse{saveErr: fs.ErrExist}, func(r *rig) { r.goTo("Review").press("s") }},
 	"review-error":   {testHouse{saveErr: fault.New(fault.Missing, "save the plan", "floe.toml", errors.New("permission denied"), "")}, func(r *rig) { r.goTo("Review").press("s") }},

@@ -77,8 +77,8 @@ func (m *wizard) askToLeave() *dialog {
 
 // commandLines says what to type for the same plan.
 func (m *wizard) commandLines() []string {
-	lines := []string{"This builds the same image:", "", "    " + m.flow.Plan().Command(), ""}
-	return append(lines, "Or save the answers with s in the review, and build them with:", "", "    floe build -c floe.toml")
+	lines := []string{"# This builds the same image:", "", m.flow.Plan().Command(), ""}
+	return append(lines, "# Or save the answers (s in the review):", "", "floe build -c floe.toml")
 }
 
 // help explains the place that is shown, and all keys.
@@ -90,7 +90,9 @@ func (m *wizard) help() screen {
 		}
 	}
 	if h, ok := m.screen.(interface{ help() []string }); ok {
-		lines = append(append(lines, h.help()...), "")
+		if more := h.help(); len(more) > 0 {
+			lines = append(append(lines, more...), "")
+		}
 	}
 	k := newKeyMap(m.styles.Glyphs)
 	lines = append(lines, "Keys")

@@ -173,7 +173,7 @@ var named = map[string]tea.KeyPressMsg{
 	"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "home": {Code: tea.KeyHome},
 	"tab": {Code: tea.KeyTab}, "space": {Code: tea.KeySpace, Text: " "}, "ctrl+c": {Code: 'c', Mod: tea.ModCtrl},
 	"backspace": {Code: tea.KeyBackspace}, "f1": {Code: tea.KeyF1}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl},
-	"pgdown": {Code: tea.KeyPgDown}, "end": {Code: tea.KeyEnd},
+	"pgdown": {Code: tea.KeyPgDown}, "end": {Code: tea.KeyEnd}, "shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift},
 }
 
 // press presses keys: names, or words that are typed.

@@ -70,6 +70,7 @@ func (w *writeScreen) finish(written Written, err error) {
 		w.state = buildStopped
 	default:
 		w.state = buildFailed
+		w.noteError(err)
 	}
 	w.actions = []option{again, image, {"Leave", leaveIntent{}}}
 }
