@@ -1,8 +1,11 @@
 package steps
 
 import (
+	"errors"
 	"maps"
 	"slices"
+
+	"floe/internal/fault"
 )
 
 // Flow is a person's way through the steps: which question is asked now, what
@@ -99,6 +102,20 @@ func (f *Flow) Check(key string, values []string) error {
 func (f *Flow) With(key string, values []string) (*Plan, error) {
 	p, _, err := f.resolve(map[string][]string{key: values})
 	return p, err
+}
+
+// Choices are those of a step. One that the other answers rule out says why.
+func (f *Flow) Choices(s Step) []Choice {
+	list := slices.Clone(s.Choices)
+	for i, c := range list {
+		if err := f.Check(s.Key, []string{c.Value}); err != nil && c.Refused == "" {
+			list[i].Refused = err.Error()
+			if known, ok := errors.AsType[*fault.Error](err); ok && known.Err != nil {
+				list[i].Refused = known.Err.Error()
+			}
+		}
+	}
+	return list
 }
 
 // Answer answers the current step and goes on. A bad answer changes nothing.

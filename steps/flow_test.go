@@ -248,3 +248,24 @@ func TestReadKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestChoicesThatOthersRuleOut: they are there, with the reason.
+func TestChoicesThatOthersRuleOut(t *testing.T) {
+	for arch, want := range map[string]string{"amd64": "", "arm64": "the architecture is arm64, and only machines for amd64 have a BIOS"} {
+		f, err := NewFlow(Source{Name: "test", Given: map[string][]string{"arch": {arch}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range All() {
+			for _, c := range f.Choices(s) {
+				if s.Key == "firmware" && c.Value == "bios" {
+					if c.Refused != want {
+						t.Errorf("%s: bios is refused with %q, not %q", arch, c.Refused, want)
+					}
+				} else if c.Refused != "" && s.Key != boardKey {
+					t.Errorf("%s: %s=%s is refused: %s", arch, s.Key, c.Value, c.Refused)
+				}
+			}
+		}
+	}
+}

@@ -264,7 +264,7 @@ func (a *asker) question(step steps.Step) error {
 // answer asks for a line, or for one of the choices by number or name.
 func (a *asker) answer(step steps.Step) ([]string, error) {
 	now := step.Values(a.flow.Plan())[0]
-	for i, c := range step.Choices {
+	for i, c := range a.flow.Choices(step) {
 		note := c.Help
 		if cost := costs(c); len(cost) > 0 {
 			note += " (" + strings.Join(cost, ", ") + ")"

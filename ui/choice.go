@@ -21,6 +21,7 @@ type choiceScreen struct {
 }
 
 func newChoiceScreen(flow *steps.Flow, step steps.Step) *choiceScreen {
+	step.Choices = flow.Choices(step)
 	c := &choiceScreen{step: step, with: func(value string) (*steps.Plan, error) { return flow.With(step.Key, []string{value}) }}
 	now := step.Values(flow.Plan())
 	for i, choice := range step.Choices {
@@ -157,7 +158,7 @@ func (f frame) choice(c steps.Choice, here, below bool) block {
 	head := f.pointed(here, style.Render(pad(c.Title, 12))+"  "+f.Muted.Render(cost))
 	if c.Refused != "" {
 		b := block{head}
-		for i, l := range wrap(c.Refused, f.width-4-len(notHere)) {
+		for i, l := range wrap(c.Refused, f.width-5-len(notHere)) {
 			mark := f.Warn.Render(f.Glyphs.Warn + notHere)
 			if i > 0 {
 				mark = strings.Repeat(" ", 1+len(notHere))

@@ -280,11 +280,16 @@ func (c *codesScreen) write() {
 	c.line.SetValue(bootcode.Join(c.value.words))
 }
 
+// others are the words of the line beside it.
+func (v codeValue) others() []bootcode.Word {
+	return slices.Delete(slices.Clone(v.words), v.at, v.at+1)
+}
+
 // close ends the typing of a value. Without one the code is dropped.
 func (c *codesScreen) close() {
 	c.part = codesTable
 	if v := c.value; v.words[v.at].Value == "" {
-		c.line.SetValue(bootcode.Join(slices.Delete(v.words, v.at, v.at+1)))
+		c.line.SetValue(bootcode.Join(v.others()))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"floe/internal/bootcode"
+	"floe/steps"
 )
 
 const (
@@ -124,14 +125,8 @@ func (c *codesScreen) row(f frame, code bootcode.Code, here bool) block {
 func (c *codesScreen) valueRow(f frame, code bootcode.Code) block {
 	line, _ := f.field(c.value.input, c.valueWidth(f, code))
 	b := block{f.pointed(true, f.OK.Render("[x]")+" "+f.Ice.Render(code.Key+"=")+line)}
-	want, style := code.Form.Means+"; for example "+code.Example, f.Muted
-	if v := c.value.words[c.value.at].Value; v != "" {
-		if err := code.Check(v); err != nil {
-			want, style = f.Glyphs.Fail+" "+want, f.Fail
-		}
-	}
-	for _, l := range wrap(want, f.width-codeIndent) {
-		b = append(b, strings.Repeat(" ", codeIndent)+style.Render(l))
+	for _, l := range wrap(code.Form.Means+"; for example "+code.Example, f.width-codeIndent) {
+		b = append(b, strings.Repeat(" ", codeIndent)+f.Muted.Render(l))
 	}
 	return b
 }
@@ -155,16 +150,13 @@ func (c *codesScreen) valueCursor(f frame, table []string, above int) *point {
 // or odd. Of a word that is still being typed only what is wanted is told.
 func (c *codesScreen) effect(f frame) []string {
 	plan, err := c.flow.With(c.step.Key, []string{c.text()})
-	if err == nil {
-		lines := []string{f.Muted.Render("The boot line will be")}
-		lines = append(lines, limit(f.paragraphs(c.house.BootLine(plan), f.Text.Render), 3, f)...)
-		for _, hint := range unique(plan.Hints()) {
-			lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+hint, f.Warn.Render)...)
+	if err != nil && c.part == codesValue { // whose field says what it wants
+		if without, err := c.flow.With(c.step.Key, []string{bootcode.Join(c.value.others())}); err == nil {
+			return c.bootLine(f, without)
 		}
-		return lines
 	}
-	if c.part == codesValue && c.othersAreRight() {
-		return nil // the field says what it wants
+	if err == nil {
+		return c.bootLine(f, plan)
 	}
 	if code, ok := c.unfinished(); ok {
 		return f.paragraphs(code.Key+" wants "+code.Form.Means+"; for example "+code.Example, f.Muted.Render)
@@ -172,9 +164,14 @@ func (c *codesScreen) effect(f frame) []string {
 	return f.paragraphs(f.Glyphs.Fail+" "+reason(err), f.Fail.Render)
 }
 
-// othersAreRight tells that nothing is wrong beside the value that is typed.
-func (c *codesScreen) othersAreRight() bool {
-	return bootcode.Check(bootcode.Join(slices.Delete(slices.Clone(c.value.words), c.value.at, c.value.at+1))) == nil
+// bootLine tells the boot line of a plan, and what is odd about it.
+func (c *codesScreen) bootLine(f frame, plan *steps.Plan) []string {
+	lines := []string{f.Muted.Render("The boot line will be")}
+	lines = append(lines, limit(f.paragraphs(c.house.BootLine(plan), f.Text.Render), 3, f)...)
+	for _, hint := range unique(plan.Hints()) {
+		lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+hint, f.Warn.Render)...)
+	}
+	return lines
 }
 
 // unfinished gives the code whose value is being typed in the line, if nothing

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -44,14 +45,25 @@ func (g grid) tooSmall() bool { return g.width < leastWidth || g.height < leastR
 // airy tells that there is room for blank rows, and for a second row of help.
 func (g grid) airy() bool { return g.height >= fullHeight-2 }
 
-// rows around the body: header, message, blank, help.
+// message is how many rows a message has, the last of them blank as a rule.
+func (g grid) message() int {
+	if g.airy() {
+		return 2
+	}
+	return 1
+}
+
+// help is how many rows the keys have.
+func (g grid) help() int { return g.message() }
+
+// rows around the body: header, message, help.
 func (g grid) around() int {
-	n := 1 + 1 + 1
+	n := 1 + g.message() + g.help()
 	if g.dots {
 		n++ // the dots
 	}
 	if g.airy() {
-		n += 3 // a blank above the body and one below, the second row of help
+		n++ // a blank above the body
 	}
 	return n
 }
@@ -89,7 +101,9 @@ func (m *wizard) View() tea.View {
 		v.Content = m.small(g)
 		return v
 	}
-	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: g.body(), describe: g.describe, spin: m.beats}
+	said := m.said(g)
+	body := g.body() - max(0, len(said)-g.message())
+	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: body, describe: g.describe, spin: m.beats}
 	pic := m.body(f)
 	rows := m.header(g)
 	if g.airy() {
@@ -97,7 +111,7 @@ func (m *wizard) View() tea.View {
 	}
 	at := len(rows)
 	pane := m.pane(g)
-	for i := range g.body() {
+	for i := range body {
 		line := ""
 		if i < len(pic.lines) {
 			line = m.styles.fit(strings.Repeat(" ", edge)+pic.lines[i], g.width)
@@ -107,7 +121,7 @@ func (m *wizard) View() tea.View {
 		}
 		rows = append(rows, line)
 	}
-	rows = append(rows, m.footer(g)...)
+	rows = append(rows, m.footer(g, said)...)
 	for i, r := range rows {
 		rows[i] = trim(m.styles.fit(r, g.width))
 	}
@@ -169,31 +183,41 @@ func (m *wizard) dots(n, of int) string {
 	return strings.Join(parts, s.Deep.Render(s.Glyphs.Way))
 }
 
+// said is the message, wrapped and drawn.
+func (m *wizard) said(g grid) []string {
+	if m.message.text == "" {
+		return nil
+	}
+	s := m.styles
+	glyph, _, style := s.level(m.message.level)
+	if m.message.level == Note {
+		glyph, style = s.Glyphs.Arrow, s.Text
+	}
+	width := g.width - 2*edge
+	lines := wrap(glyph+" "+clean(m.message.text), width)
+	if last := g.message() + most; len(lines) > last {
+		lines = append(lines[:last-1], s.fit(strings.Join(lines[last-1:], " "), width))
+	}
+	for i, l := range lines {
+		lines[i] = style.Render(l)
+	}
+	return lines
+}
+
+// most is how many rows a long message takes of the body.
+const most = 3
+
 // footer is the message, and the keys.
-func (m *wizard) footer(g grid) []string {
+func (m *wizard) footer(g grid, said []string) []string {
 	s, width := m.styles, g.width-2*edge
-	margin := strings.Repeat(" ", edge)
-	message, paint := "", s.Text
-	if m.message.text != "" {
-		glyph, _, style := s.level(m.message.level)
-		if m.message.level == Note {
-			glyph, style = s.Glyphs.Arrow, s.Text
-		}
-		message = glyph + " " + clean(m.message.text)
-		paint = style
+	rows := slices.Clone(said)
+	for len(rows) < g.message() {
+		rows = append(rows, "")
 	}
 	local, general := m.helpKeys()
-	if !g.airy() {
-		return []string{margin + s.fit(paint.Render(message), width), margin + s.helpLines(local, general, width, 1)[0]}
-	}
-	// A long message takes the blank row as well.
-	lines := append(wrap(message, width), "")
-	if len(lines) > 3 {
-		lines[1] = strings.Join(lines[1:], " ")
-	}
-	rows := []string{margin + paint.Render(lines[0]), margin + s.fit(paint.Render(lines[1]), width)}
-	for _, l := range s.helpLines(local, general, width, 2) {
-		rows = append(rows, margin+l)
+	rows = append(rows, s.helpLines(local, general, width, g.help())...)
+	for i, r := range rows {
+		rows[i] = strings.Repeat(" ", edge) + r
 	}
 	return rows
 }

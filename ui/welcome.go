@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -92,10 +93,7 @@ func (w *welcomeScreen) view(f frame) picture {
 	lines := f.opening(rows)
 	lines = append(lines, "")
 	room := f.height - len(lines)
-	checks := w.checkLines(f, false)
-	if len(checks) > room {
-		checks = w.checkLines(f, true)
-	}
+	checks := w.checkLines(f, room)
 	if len(checks) > room && room > 0 {
 		checks = append(checks[:room-1], f.more(f.Glyphs.Down, len(checks)-room+1)+f.Muted.Render("; 'floe doctor' shows all"))
 	}
@@ -142,37 +140,52 @@ func (f frame) fitAll(lines []string, width int) []string {
 	return lines
 }
 
-// checkLines lists what was found. Brief, each check has one line, and only
-// what fails has a second one, with what mends it.
-func (w *welcomeScreen) checkLines(f frame, brief bool) []string {
-	var lines []string
-	for _, c := range w.found {
-		if brief {
-			lines = append(lines, f.briefCheck(c)...)
-			continue
-		}
-		text := strings.TrimRight(f.Styles.At(f.width).Checks([]Check{c}), "\n")
-		for _, l := range strings.Split(text, "\n") {
-			lines = append(lines, strings.TrimPrefix(l, margin(f.width))) // the frame has its own
-		}
-	}
+// checkLines lists what was found, in so many rows if that can be. What fails
+// is told whole, with what mends it; others have a row each, and more of them,
+// warnings first, as long as there is room.
+func (w *welcomeScreen) checkLines(f frame, room int) (lines []string) {
 	if n := len(w.found); n < len(w.checks) {
 		lines = append(lines, f.spinner()+" "+f.Muted.Render(fmt.Sprintf("looking at this machine: %d of %d", n+1, len(w.checks))))
 	}
-	return lines
+	drawn, total := make([][]string, len(w.found)), len(lines)
+	try := func(i int, rows []string) {
+		if grown := total - len(drawn[i]) + len(rows); drawn[i] == nil || grown <= room {
+			drawn[i], total = rows, grown
+		}
+	}
+	for i, c := range w.found {
+		if c.Level == Fail {
+			try(i, f.check(c))
+		} else {
+			try(i, f.briefCheck(c))
+		}
+	}
+	for _, level := range []Level{Warn, OK, Note} {
+		for i, c := range w.found {
+			if c.Level == level {
+				bare := c
+				bare.Hint = ""
+				try(i, f.check(bare))
+				try(i, f.check(c))
+			}
+		}
+	}
+	return append(slices.Concat(drawn...), lines...)
 }
 
-// briefCheck draws a check in as few rows as possible.
-func (f frame) briefCheck(c Check) []string {
-	unbroken := f.Styles.At(0)
-	rows := strings.Split(strings.TrimRight(unbroken.Checks([]Check{c}), "\n"), "\n")
-	if c.Level < Fail {
-		rows = rows[:1]
-	}
+// check draws a check as 'floe doctor' does, in the frame.
+func (f frame) check(c Check) []string {
+	rows := strings.Split(strings.TrimRight(f.Styles.At(f.width).Checks([]Check{c}), "\n"), "\n")
 	for i, r := range rows {
-		rows[i] = f.fit(strings.TrimPrefix(r, margin(0)), f.width)
+		rows[i] = strings.TrimPrefix(r, margin(f.width)) // the frame has its own
 	}
 	return rows
+}
+
+// briefCheck draws a check in one row.
+func (f frame) briefCheck(c Check) []string {
+	row, _, _ := strings.Cut(f.Styles.At(0).Checks([]Check{c}), "\n")
+	return []string{f.fit(strings.TrimPrefix(row, margin(0)), f.width)}
 }
 
 func (w *welcomeScreen) keys(k keyMap) []key.Binding {

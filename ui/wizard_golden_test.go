@@ -21,8 +21,8 @@ var wizardSizes = [][2]int{{80, 24}, {100, 30}, {60, 16}}
 
 var goodChecks = []Check{
 	{Level: OK, Name: "system", Text: "linux on amd64, 2 processors"},
-	{Level: OK, Name: "disk space", Text: "41 GiB free in /home/ada/.cache/floe; a first build needs 8.0 GiB"},
-	{Level: Warn, Name: "kvm", Text: "this processor shows no virtualisation (vmx or svm)", Hint: "nothing needs to be done: trying an image out is emulated, and slower"},
+	{Level: OK, Name: "disk space", Text: "41 GiB free, 8.0 GiB needed; in /home/ada/.cache/floe"},
+	{Level: Warn, Name: "kvm", Text: "trying an image out is slower: this processor shows no virtualisation (vmx or svm)", Hint: "nothing needs to be done: machines are emulated then"},
 }
 
 func manyKeys(n int) (keys []keysource.Key) {
@@ -42,6 +42,10 @@ var scenes = map[string]struct {
 		{Title: "Resume", Note: "box, amd64: the answers of 1 Mar 14:02", Review: true},
 		{Title: "Load floe.toml", Err: fault.New(fault.Usage, "read the plan", "floe.toml", errors.New("line 3: unknown key"), "")},
 	}}, func(*rig) {}},
+	"welcome-whole": {testHouse{checks: append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: "23 GiB available"},
+		Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
+		Check{Level: OK, Name: "qemu", Text: "brought from the archive when it is needed (qemu-system-x86_64: it is not on the PATH)"},
+		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 1 Mar 2026, signatures good"})}, func(*rig) {}},
 	"welcome-loading": {testHouse{checks: goodChecks}, func(r *rig) { r.m.welcome.found = r.m.welcome.found[:1] }},
 	"welcome-failing": {testHouse{checks: append(goodChecks[:2:2], Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: no route to host", Hint: "check the network, or set a mirror"})}, func(*rig) {}},
 	"welcome-overfull": {testHouse{checks: func() (c []Check) {
@@ -90,12 +94,9 @@ var scenes = map[string]struct {
 	"runtime-none": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
 	"runtime-seal": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
 	"choice-refused": {testHouse{}, func(r *rig) {
-		r.goTo("Review")
-		step, _ := stepOf("toolchain")
-		step.Choices = []steps.Choice{{Value: "a", Title: "Docker", Help: "the one most people know", Image: 60500000, Memory: 65},
-			{Value: "b", Title: "Podman", Help: "without a daemon", Image: 38200000, Memory: 30, Refused: "its package is not in this archive"}}
-		r.m.flow.Edit("toolchain")
-		r.m.screen = newChoiceScreen(r.m.flow, step)
+		r.goTo("Architecture").press("down").goTo("Review")
+		r.m.flow.Edit("firmware")
+		r.m.show()
 		r.press("down", "enter")
 	}},
 	"review":        {testHouse{}, func(r *rig) { r.goTo("Review") }},

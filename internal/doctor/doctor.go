@@ -80,7 +80,7 @@ func disk(_ context.Context, h Host) Finding {
 	if err != nil {
 		return failed(f, err)
 	}
-	f.Text = fmt.Sprintf("%s free in %s; a first build needs %s", humanize.IBytes(uint64(free)), h.StoreDir, humanize.IBytes(needDisk))
+	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.IBytes(uint64(free)), humanize.IBytes(needDisk), h.StoreDir)
 	if free < needDisk {
 		f.Level, f.Hint = Warn, "free some space, or set "+store.EnvDir+" to a folder on a larger disk"
 	}
@@ -124,8 +124,8 @@ func namespaces(context.Context, Host) Finding {
 func accel(_ context.Context, h Host) Finding {
 	f := Finding{Name: "kvm", Text: "machines run at full speed"}
 	if a := qemu.DetectAccel(h.Arch, qemu.Host{}); !a.KVM {
-		f.Level, f.Text = Warn, a.Reason
-		f.Hint = "nothing needs to be done: trying an image out is emulated, and slower"
+		f.Level, f.Text = Warn, "trying an image out is slower: "+a.Reason
+		f.Hint = "nothing needs to be done: machines are emulated then"
 	}
 	return f
 }
@@ -134,7 +134,11 @@ func emulator(ctx context.Context, h Host) Finding {
 	f := Finding{Name: "qemu"}
 	p, err := qemu.FindHost(ctx, h.Arch, qemu.MinVersion())
 	if err != nil {
-		f.Text = "brought from the archive when it is needed (" + err.Error() + ")"
+		why := err.Error()
+		if known, ok := errors.AsType[*fault.Error](err); ok && known.Err != nil {
+			why = known.On + ": " + known.Err.Error()
+		}
+		f.Text = "brought from the archive when it is needed (" + why + ")"
 		return f
 	}
 	f.Text = fmt.Sprintf("%s, version %s", p.Argv[0], p.Version)
