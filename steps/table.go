@@ -120,7 +120,7 @@ func All() []Step {
 		{
 			Key: "toolchain", Kind: OneOf, Detail: true, Title: "Toolchain", Value: "KIND", Default: "sandbox",
 			Ask:  "Whose compilers?",
-			Help: "sandbox: compilers from the signed archive in a sandbox, the same bytes everywhere. host: this machine's own tools.",
+			Help: "Which tools build: sandbox (compilers from the signed archive, the same bytes everywhere) or host (this machine's own).",
 			Choices: []Choice{
 				{Value: "sandbox", Title: "Sandbox", Help: "from the signed archive: the same bytes everywhere"},
 				{Value: "host", Title: "Host", Help: "this machine's own; for where sandboxes are forbidden"},

@@ -22,6 +22,7 @@ func buildCommand(out *terminal) *cobra.Command {
 		Short: "Build the image: kernel and userland from source, one ISO",
 		Long: "Builds the image that the plan describes. The first build takes about twenty minutes, most of\n" +
 			"it for the kernel; finished stages are kept, so that the next one takes a second.\n\n" +
+			"Flags count before the environment, and that before floe.toml. What the wizard was told last does not count.\n\n" +
 			"With --board the image is for the memory card of a board that boots no ISO: rpi is a Raspberry Pi 3, 4 or 5\n" +
 			"(arm64), docs/raspberry-pi.md tells how far each goes. 'floe write' writes it, and so does any program for cards.",
 		Example: "  floe build\n  floe build --ssh-key ~/.ssh/id_ed25519.pub --hostname box -o box.iso\n" +

@@ -93,7 +93,8 @@ func planCommand(out *terminal) *cobra.Command {
 		Use:   "plan",
 		Short: "Print the plan: every answer, and where it comes from",
 		Long: "The plan is everything that decides what floe builds. Each answer comes from a flag,\n" +
-			"else from the environment, else from floe.toml, else it is the default.",
+			"else from the environment, else from floe.toml, else it is the default. What the wizard was\n" +
+			"told last is not among them: its 'Resume' goes on with that, and s in its review makes a floe.toml of it.",
 		Example: "  floe plan --hostname box --save floe.toml\n  floe plan --explain",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -209,7 +209,7 @@ func TestWizardOnATerminal(t *testing.T) {
 	c.resize(80, 24)
 	c.sees("floe-box")
 	c.keys("\x1b[200~-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n\x1b[201~").sees("Private key refused")
-	c.keys("\x15box\r").sees("boot line").keys("quiet\r").sees("containers").keys("\r").sees("image go").keys("\r").sees("box", "quiet")
+	c.keys("\x15box\r").sees("boot line").keys("\x1b[Zquiet\r").sees("containers").keys("\r").sees("image go").keys("\r").sees("box", "quiet")
 	c.keys("p").sees("floe build --hostname box --boot-codes quiet").keys("\x1b").sees("will be built")
 	c.keys("s").sees("Saved as floe.toml")
 	source, err := steps.Load(filepath.Join(cmd.Dir, "floe.toml"))

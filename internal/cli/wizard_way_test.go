@@ -38,7 +38,7 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 		t.Errorf("the image: %v, %v", info, err)
 	}
 	c.keys("\r").sees("firmware", "console")
-	c.keys("?").sees("Ctrl-]").keys("\x1b").sees("s log in over ssh")
+	c.keys("?").sees("Ctrl-]").keys("\x1b").sees("s log in")
 	c.patience = 10 * time.Minute // an emulated machine on a busy host
 	c.sees("MiB used")
 	c.resize(60, 16)
@@ -47,9 +47,9 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	c.sees("MiB used", "power off")
 	// The console has every key but one. What is typed there is not what is
 	// waited for: the shell puts it together.
-	c.keys("c").sees("Ctrl-] comes back").keys("\recho con''sole-$((6*7))\r").sees("console-42").keys("\x1d").sees("s log in over ssh")
-	c.keys("s").sees("exit comes back", "10.0.2.15").keys("stty size; echo in''side-$((6*7))\r").sees("24 80", "inside-42").keys("exit\r").sees("s log in over ssh")
-	c.keys("p").sees("QEMU's command line", "-name floe").keys("\x1b").sees("s log in over ssh")
+	c.keys("c").sees("Ctrl-] comes back").keys("\recho con''sole-$((6*7))\r").sees("console-42").keys("\x1d").sees("s log in")
+	c.keys("s").sees("exit comes back", "10.0.2.15").keys("stty size; echo in''side-$((6*7))\r").sees("24 80", "inside-42").keys("exit\r").sees("s log in")
+	c.keys("p").sees("QEMU's command line", "-name floe").keys("\x1b").sees("s log in")
 	c.keys("r").sees("Restart the machine?", "\u276f Keep it running").keys("j\r").sees("Restarted").sees("MiB used")
 	c.keys("o").sees("Power the machine off?", "\u276f Keep it running").keys("\r").sees("MiB used")
 	c.keys("o").sees("Power the machine off?").keys("j\r").sees("Done", "has ended: powered off")
