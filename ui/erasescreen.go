@@ -7,6 +7,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // eraseScreen shows what will be lost, and has the person type the disk's
@@ -126,18 +127,28 @@ func (e *eraseScreen) view(f frame) picture {
 		}
 		lost = append(lost, f.fit("  "+f.Muted.Render(pad(r.Key, 11))+style.Render(clean(r.Value)), f.width))
 	}
-	if room := f.height - len(lines) - 5; len(lost) > room && room > 0 {
+	ask := f.confirmation(d.Confirm)
+	if room := f.height - len(lines) - len(ask) - 4; len(lost) > room && room > 0 {
 		hidden := len(lost) - room + 1
 		lost = append(lost[:room-1], f.more(f.Glyphs.Down, hidden))
 	}
 	lines = append(append(append(lines, ""), lost...), "")
-	lines = append(lines, f.fit(f.Text.Render("Type its name to erase it: ")+f.Warm.Render(d.Confirm), f.width))
+	lines = append(lines, ask...)
 	line, x := f.field(e.input, max(1, f.width-4))
 	pic := picture{lines: append(lines, f.Ice.Render(f.Glyphs.Pointer)+" "+line)}
 	if e.looked && !e.asking {
 		pic.cursor = &point{x: 2 + x, y: len(lines)}
 	}
 	return pic
+}
+
+// confirmation asks for a name, which is shown whole: it has to be typed.
+func (f frame) confirmation(name string) []string {
+	const ask = "Type its name to erase it:"
+	if line := f.Text.Render(ask) + " " + f.Warm.Render(name); ansi.StringWidth(line) <= f.width {
+		return []string{line}
+	}
+	return append([]string{f.Text.Render(ask)}, f.paragraphs(name, f.Warm.Render)...)
 }
 
 func (e *eraseScreen) keys(k keyMap) []key.Binding {

@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"floe/internal/fault"
@@ -81,6 +82,12 @@ func (s Styles) errorRow(b *strings.Builder, m string, r Row) {
 	}
 }
 
+// leading are the words after which an operation's place belongs on its line.
+var leading = [...]string{"for", "to", "of", "on", "at", "in", "into", "with", "through"}
+
+// longPlace is from how many bytes on a place has a row of its own all the same.
+const longPlace = 40
+
 // anatomy takes an error apart.
 func anatomy(err error) (what string, rows []Row) {
 	f, ok := errors.AsType[*fault.Error](err)
@@ -92,7 +99,7 @@ func anatomy(err error) (what string, rows []Row) {
 		return lines[0], rows
 	}
 	what, where, context := "could not "+f.Op, f.On, "while"
-	if strings.HasSuffix(what, " for") {
+	if last := what[strings.LastIndexByte(what, ' ')+1:]; slices.Contains(leading[:], last) && len(where) < longPlace {
 		what, where = what+" "+where, ""
 	}
 	if f.Class == fault.Usage { // what was typed needs no place of its own

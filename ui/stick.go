@@ -13,7 +13,7 @@ type Disk struct {
 	Seen    string // another one once it was unplugged
 	Path    string // "/dev/sdb"
 	Name    string // "SanDisk Ultra Fit"
-	Facts   string // "16 GB, usb, serial number ...15103182"
+	Facts   string // "16 GB, usb, serial ...15103182"
 	Holds   string // what is on it: "vfat STICK"
 	Lost    []Row  // the same, as far as it would be lost
 	Mounts  []string
@@ -56,7 +56,7 @@ func (d Disk) usual() Data {
 // words say the choice.
 func (d Data) words() string {
 	return map[Data]string{
-		NewData:  "new data partition on the rest, for containers",
+		NewData:  "data partition for containers on the rest",
 		KeepData: "keep the data partition that is on it",
 		NoData:   "no data partition",
 	}[d]

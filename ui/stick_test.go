@@ -51,12 +51,12 @@ func (s *testSticks) Writer(context.Context) (WriteFunc, error) {
 
 func testDisks() []Disk {
 	return []Disk{
-		{Key: "nvme", Path: "/dev/nvme0n1", Name: "Samsung SSD 980", Facts: "512 GB, nvme, serial number ...S64DNX0R", Holds: "vfat, ext4", Refused: "carries / (nvme0n1p2)"},
-		{Key: "ultra", Seen: "1", Path: "/dev/sda", Name: "SanDisk Ultra Fit", Facts: "16 GB, usb, serial number ...15103182", Holds: "vfat HOLIDAYS",
+		{Key: "nvme", Path: "/dev/nvme0n1", Name: "Samsung SSD 980", Facts: "512 GB, nvme, serial ...S64DNX0R", Holds: "vfat, ext4", Refused: "carries / (nvme0n1p2)"},
+		{Key: "ultra", Seen: "1", Path: "/dev/sda", Name: "SanDisk Ultra Fit", Facts: "16 GB, usb, serial ...15103182", Holds: "vfat HOLIDAYS",
 			Mounts: []string{"/media/ada/HOLIDAYS"}, Confirm: "SanDisk Ultra Fit", Lost: []Row{{Value: "sda1 16 GB vfat HOLIDAYS"}}},
-		{Key: "floe", Seen: "2", Path: "/dev/sdb", Name: "Kingston DataTraveler", Facts: "64 GB, usb, no serial number", Holds: "iso9660 FLOE, vfat FLOE, ext4 floe-data",
+		{Key: "floe", Seen: "2", Path: "/dev/sdb", Name: "Kingston DataTraveler", Facts: "64 GB, usb, no serial", Holds: "iso9660 FLOE, vfat FLOE, ext4 floe-data",
 			HasData: true, Confirm: "Kingston DataTraveler", Lost: []Row{{Value: "sdb1 12 MB iso9660 FLOE"}, {Value: "sdb2 2 MB vfat FLOE"}, {Level: OK, Value: "sdb3 63 GB ext4 floe-data"}}},
-		{Key: "big", Seen: "3", Path: "/dev/sdc", Name: "WD Elements", Facts: "4.0 TB, usb, serial number ...31323334", Holds: "ntfs Backup", Unusual: "larger than a stick", Confirm: "WD Elements"},
+		{Key: "big", Seen: "3", Path: "/dev/sdc", Name: "WD Elements", Facts: "4.0 TB, usb, serial ...31323334", Holds: "ntfs Backup", Unusual: "larger than a stick", Confirm: "WD Elements"},
 	}
 }
 
@@ -168,7 +168,7 @@ func TestWizardWritesAStick(t *testing.T) {
 	r.house.disks, r.house.built = testDisks(), testBuilt()
 	r.goTo("Review").press("end", "enter").at("Disk").sees("never written: carries /", "SanDisk Ultra Fit")
 	r.press("enter").at("Disk").sees("Move to a disk first")
-	r.press("down", "down", "space").sees("no data partition").press("space").sees("new data partition", "mounted on /media/ada/HOLIDAYS").press("enter")
+	r.press("down", "down", "space").sees("no data partition").press("space").sees("data partition for containers", "mounted on /media/ada/HOLIDAYS").press("enter")
 	r.at("Erase and write").sees("sda1 16 GB vfat HOLIDAYS", "Type its name")
 	e := r.m.screen.(*eraseScreen)
 	e.ready, e.steady = false, time.Millisecond

@@ -5,6 +5,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // targetScreen asks for the disk that the image goes to. Disks come and go
@@ -166,7 +167,11 @@ func (f frame) disk(d Disk, here bool, data Data) block {
 		under(f.Warn.Render(f.Glyphs.Warn + " " + clean(d.Unusual)))
 	}
 	if here {
-		under(f.Ice.Render(f.Glyphs.Arrow) + " " + f.Text.Render(data.words()) + f.Muted.Render(" (space changes it)"))
+		then := f.Ice.Render(f.Glyphs.Arrow) + " " + f.Text.Render(data.words())
+		if long := then + f.Muted.Render(" (space changes it)"); ansi.StringWidth(long)+4 <= f.width { // the keys say so too
+			then = long
+		}
+		under(then)
 	}
 	return b
 }

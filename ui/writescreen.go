@@ -114,7 +114,7 @@ func (w *writeScreen) view(f frame) picture {
 	var lines []string
 	switch w.state {
 	case buildDone:
-		lines = append(lines, f.OK.Render(f.Glyphs.OK+" It was read back and is all as in the image. It is safe to remove."), "")
+		lines = append(f.paragraphs(f.Glyphs.OK+" It was read back and is all as in the image. It is safe to remove.", f.OK.Render), "")
 		for _, r := range w.written.Rows {
 			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+f.Text.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
 		}

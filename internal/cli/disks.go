@@ -91,11 +91,11 @@ func facts(d disks.Disk) string {
 	case d.Bus == disks.Loop:
 		list = append(list, d.Serial)
 	case tail == "":
-		list = append(list, "no serial number")
+		list = append(list, "no serial")
 	case tail != d.Serial:
-		list = append(list, "serial number ..."+tail)
+		list = append(list, "serial ..."+tail)
 	default:
-		list = append(list, "serial number "+tail)
+		list = append(list, "serial "+tail)
 	}
 	return strings.Join(list, ", ")
 }
