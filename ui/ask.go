@@ -189,7 +189,7 @@ func (a *asker) welcome() error {
 	for i, b := range list {
 		note := b.Note
 		if b.Err != nil {
-			note = "cannot be used: " + reason(b.Err)
+			note = "cannot be used: " + whole(b.Err)
 		}
 		a.item(i+1, b.Title+": "+note)
 	}
@@ -213,7 +213,7 @@ func (a *asker) welcome() error {
 			}
 			b.Err = err
 		}
-		a.say("Not that one: %s", reason(b.Err))
+		a.tell("Not that one: " + whole(b.Err))
 	}
 }
 

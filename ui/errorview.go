@@ -1,6 +1,11 @@
 package ui
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"floe/internal/fault"
+)
 
 // errorLines draws an error in the body's width, and where its log is, in so
 // many rows at most. What is too long is cut, and how much of it is hidden is
@@ -49,4 +54,25 @@ func longest(parts []errorPart, room []int) int {
 		return last
 	}
 	return at
+}
+
+// whole says in one line what is wrong with a beginning: of an answer that it
+// brings, with whose and which one that is.
+func whole(err error) string {
+	if _, ok := err.(*fault.Error); ok {
+		return reason(err)
+	}
+	return strings.Join(cleanLines(err.Error()), " ")
+}
+
+// reason says in one line why something did not work.
+func reason(err error) string {
+	text := err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err != nil {
+		text = f.Err.Error()
+		if hint := fault.Hint(f); hint != "" && f.Class != fault.Usage {
+			text += ". " + hint
+		}
+	}
+	return strings.Join(cleanLines(text), " ")
 }

@@ -86,7 +86,7 @@ func (w *welcomeScreen) view(f frame) picture {
 			title = f.Strong
 		}
 		if b.Err != nil {
-			title, note = f.Muted, reason(b.Err)
+			title, note = f.Muted, whole(b.Err)
 		}
 		rows[i] = f.pointed(i == w.at, title.Render(pad(b.Title, 14))+"  "+f.Muted.Render(clean(note)))
 	}

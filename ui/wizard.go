@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -306,7 +305,7 @@ func (m *wizard) begin(b Beginning) tea.Cmd {
 			return m.show()
 		}
 	}
-	m.message = sayIntent{Fail, reason(err)}
+	m.message = sayIntent{Fail, whole(err)}
 	return nil
 }
 
@@ -376,16 +375,4 @@ func (m *wizard) saved(msg savedMsg) tea.Cmd {
 		m.message = sayIntent{OK, "Saved as " + msg.path + ". 'floe build' in this folder reads it."}
 	}
 	return nil
-}
-
-// reason says in one line why something did not work.
-func reason(err error) string {
-	text := err.Error()
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Err != nil {
-		text = f.Err.Error()
-		if hint := fault.Hint(f); hint != "" && f.Class != fault.Usage {
-			text += ". " + hint
-		}
-	}
-	return strings.Join(cleanLines(text), " ")
 }

@@ -46,6 +46,9 @@ var scenes = map[string]struct {
 		Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
 		Check{Level: OK, Name: "qemu", Text: "brought from the archive when it is needed (qemu-system-x86_64: it is not on the PATH)"},
 		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 1 Mar 2026, signatures good"})}, func(*rig) {}},
+	"welcome-error": {testHouse{checks: goodChecks, beginnings: []Beginning{
+		{Title: "Start", Note: "a few questions", Sources: []steps.Source{{Name: "environment", Given: map[string][]string{"runtime": {"both"}}}}}}},
+		func(r *rig) { r.press("enter") }},
 	"welcome-loading": {testHouse{checks: goodChecks}, func(r *rig) { r.m.welcome.found = r.m.welcome.found[:1] }},
 	"welcome-failing": {testHouse{checks: append(goodChecks[:2:2], Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: no route to host", Hint: "check the network, or set a mirror"})}, func(*rig) {}},
 	"welcome-overfull": {testHouse{checks: func() (c []Check) {
@@ -89,6 +92,14 @@ var scenes = map[string]struct {
 		r.goTo("Review")
 		r.m.flow.Edit("firmware")
 		r.m.show()
+	}},
+	"choice-overfull": {testHouse{}, func(r *rig) {
+		r.goTo("Runtime")
+		c := r.m.screen.(*choiceScreen)
+		for i := range 30 {
+			c.step.Choices = append(c.step.Choices, steps.Choice{Value: steps.Docker, Title: fmt.Sprint("Runtime ", i), Help: strings.Repeat("one more of them; ", 8), Image: 1e6, Memory: 10})
+		}
+		r.press("pgdown", "pgdown")
 	}},
 	"runtime":      {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
 	"runtime-none": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
