@@ -193,7 +193,7 @@ func TestWizardOnATerminal(t *testing.T) {
 	c.sees("Start", "system", "FAIL  archive") // there is no archive, and that is said
 	for _, s := range screens {
 		c.keys("\r").sees(s)
-		c.keys("\x03").sees("Leave Floe?", "❯ Stay").keys("\r").sees(s)
+		c.stays(s)
 	}
 	for i := len(screens) - 2; i >= 0; i-- {
 		c.keys("\x1b").sees(screens[i])
@@ -218,6 +218,7 @@ func TestWizardOnATerminal(t *testing.T) {
 	}
 	// The build cannot begin without an archive; it says so, and can be tried again.
 	c.keys("\r").sees("The build failed", "Try again")
+	c.stays("The build failed", "Try again")
 	c.keys("\r").sees("The build failed", "Try again").keys("l").sees("Log").keys("\x1b").sees("Try again")
 	c.keys("\x1b").sees("will be built")
 	c.keys("\x03").sees("Leave Floe?").keys("\x03")
@@ -230,6 +231,47 @@ func TestWizardOnATerminal(t *testing.T) {
 	again.Dir, again.Env = cmd.Dir, cmd.Env
 	c = openConsole(t, again)
 	c.sees("Resume", "Load floe.toml").keys("j\r").sees("will be built", "quiet")
+	c.keys("\x03\x03")
+	c.ends(130)
+}
+
+// stays proves of the place that it is there, with all that was typed, after
+// ctrl+c and staying, and after the window was smaller, and far too small.
+func (c *console) stays(texts ...string) {
+	c.t.Helper()
+	c.keys("\x03").sees("Leave Floe?", "❯ Stay").keys("\r").sees(texts...)
+	for _, size := range [][2]uint16{{60, 16}, {20, 5}, {80, 24}} {
+		c.resize(size[0], size[1])
+		if size[0] < 60 {
+			c.sees("Floe needs")
+			continue
+		}
+		c.sees(texts...)
+	}
+}
+
+// TestWizardFieldsOnATerminal: the fields and lists inside of the questions, and
+// what lies over them.
+func TestWizardFieldsOnATerminal(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, floe(t, nil))
+	c.sees("Start").stays("Start")
+	c.keys("\r").sees(screens[0]).keys("\r").sees(screens[1]).keys("\r").sees(screens[2])
+	for i, form := range []string{"Import public keys", "Paste a public key", "Make a new key"} {
+		c.keys(strings.Repeat("j", i+1) + "\r").sees(form).keys("typed").sees("typed")
+		c.stays(form, "typed")
+		c.keys("\x1b").sees("Who may log in?").keys("g")
+	}
+	c.keys("/own").sees("/ own")
+	c.stays("/ own")
+	c.keys("\x1b").sees("No key").keys("\r").sees(screens[3]).keys("\r").sees(screens[4])
+	c.keys(" my-box").sees("host=my-box", "host=my-box\n  The boot line")
+	c.stays("host=my-box")
+	c.keys("\r/noembed\r").sees("filter: noembed").keys(" ").sees("[x] noembed", "Line  host=my-box noembed")
+	c.stays("filter: noembed", "[x] noembed")
+	c.keys("\x1b").sees("The system and its console").keys("\x1b[Zx nosmt").sees("Line  host=my-box noembed x nosmt")
+	c.stays("nosmt")
+	c.keys("\t?").sees("Help", "Tab goes from a code")
 	c.keys("\x03\x03")
 	c.ends(130)
 }
