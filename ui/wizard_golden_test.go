@@ -148,7 +148,7 @@ var scenes = map[string]struct {
 	}},
 	"failed-overfull": {testHouse{}, func(r *rig) {
 		building(r, testEvents())
-		r.send(builtMsg{err: fault.New(fault.Network, "fetch", strings.Repeat("dists/trixie/", 30), errors.New(strings.Repeat("no route to host; ", 40)), strings.Repeat("check the network; ", 30))})
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: fault.New(fault.Network, "fetch", strings.Repeat("dists/trixie/", 30), errors.New(strings.Repeat("no route to host; ", 40)), strings.Repeat("check the network; ", 30))})
 	}},
 	"done-overfull": {testHouse{built: func() Built {
 		b := testBuilt()
