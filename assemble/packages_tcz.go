@@ -191,7 +191,7 @@ func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition
 	run sandbox.Runner, dir string, stage *report.Stage) (made string, err error) {
 	var paths []string
 	if len(selection.Packages) > 0 {
-		if paths, err = b.fetch(ctx, "fetch/"+d.Name, "Download what the package "+d.Name+" is made of", selection.Files()); err != nil {
+		if paths, err = b.fetch(ctx, "fetch/"+d.Name, "Download for the package "+d.Name, selection.Files()); err != nil {
 			return "", err
 		}
 	}
