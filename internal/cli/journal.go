@@ -131,6 +131,19 @@ const longest = "kernel"
 // fetching is what a person does not ask about: it is never the last of a build.
 const fetching = "fetch"
 
+// called is a stage in a person's words.
+func called(stage string) string {
+	switch stage {
+	case "root":
+		return "tools"
+	case "boot":
+		return "boot loader"
+	case "package":
+		return "a package"
+	}
+	return stage
+}
+
 // lastBuild says what the latest build of a plan has come to, and when: "built",
 // "failed", "kernel done". It says nothing if another plan was built since.
 func lastBuild(plan *steps.Plan) (what string, at time.Time) {
@@ -152,7 +165,7 @@ func lastBuild(plan *steps.Plan) (what string, at time.Time) {
 		case e.End != "":
 			return e.End, e.Time
 		case stage != "" && stage != fetching && what != longest+" done":
-			what, at = stage+" done", e.Time
+			what, at = called(stage)+" done", e.Time
 		}
 	}
 	return what, at

@@ -241,14 +241,14 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 	}
 	short = steps.ShellWord(short)
 	if b.Fixed = image.Board.Chosen(); b.Fixed {
-		b.Next = []ui.Command{{What: "put it on the board's memory card; 'floe disks' lists it", Line: "floe write " + short + " --to /dev/sdX"}}
+		b.Next = []ui.Command{{What: "put it on the board's memory card", Line: "floe write " + short}}
 		return b, nil
 	}
 	b.Next = append([]ui.Command{
 		{What: "boot it in QEMU", Line: "floe run --detach " + short},
 		{What: "log in", Line: "floe ssh"},
 		{What: "power it off", Line: "floe stop"},
-		{What: "put it on a USB stick; 'floe disks' lists them", Line: "floe write " + short + " --to /dev/sdX"},
+		{What: "put it on a USB stick", Line: "floe write " + short},
 	}, reach(plan)...)
 	return b, nil
 }

@@ -40,7 +40,7 @@ func shownDisk(d disks.Disk, need int64) ui.Disk {
 		Mounts: d.Mounts(), Refused: d.Refused(need), Unusual: d.Unusual(), HasData: hasData(d), Confirm: confirmName(d), ID: d,
 	}
 	if len(d.Partitions) == 0 {
-		s.Lost = []ui.Row{{Value: d.Holds()}}
+		s.Lost = []ui.Row{{Value: "all of it (" + d.Holds() + ")"}}
 	}
 	for _, p := range d.Partitions {
 		row := ui.Row{Value: partition(p)}
