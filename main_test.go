@@ -108,3 +108,20 @@ func shellScripts(t *testing.T, folders ...string) map[string][]byte {
 	}
 	return found
 }
+
+// TestRoomsKnowNoTerminal: what asks nobody and shows nothing has no library
+// that does, neither at first nor at second hand.
+func TestRoomsKnowNoTerminal(t *testing.T) {
+	t.Parallel()
+	for _, room := range []string{"./steps/...", "./assemble", "./kernel", "./qemu"} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", room).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dep := range strings.Fields(string(out)) {
+			if dep == "floe/ui" || strings.HasPrefix(dep, "floe/internal/cli") || strings.HasPrefix(dep, "charm.land/") || strings.HasPrefix(dep, "github.com/charmbracelet/") {
+				t.Errorf("%s comes to %s", room, dep)
+			}
+		}
+	}
+}

@@ -38,7 +38,7 @@ func newKeyMap(g Glyphs) keyMap {
 		Help:     bind("?", "help", "?", "f1"),
 		Command:  bind("p", "command line", "p"),
 		Log:      bind("l", "whole log", "l"),
-		Save:     bind("s", "save floe.toml", "s"),
+		Save:     bind("s", "save", "s"),
 		Edit:     bind("e", "edit", "e"),
 		Leave:    bind("ctrl+c", "leave", "ctrl+c"),
 		Suspend:  bind("ctrl+z", "suspend", "ctrl+z"),
