@@ -134,12 +134,14 @@ func (e *eraseScreen) view(f frame) picture {
 	}
 	lines = append(append(append(lines, ""), lost...), "")
 	lines = append(lines, ask...)
-	line, x := f.field(e.input, max(1, f.width-4))
-	pic := picture{lines: append(lines, f.Ice.Render(f.Glyphs.Pointer)+" "+line)}
-	if e.looked && !e.asking {
-		pic.cursor = &point{x: 2 + x, y: len(lines)}
+	switch {
+	case !e.looked:
+		return picture{lines: append(lines, f.spinner()+" "+f.Muted.Render("looking at the disk again"))}
+	case e.asking:
+		return picture{lines: append(lines, f.spinner()+" "+f.Muted.Render("asking for the right to write"))}
 	}
-	return pic
+	line, x := f.field(e.input, max(1, f.width-4))
+	return picture{lines: append(lines, f.Ice.Render(f.Glyphs.Pointer)+" "+line), cursor: &point{x: 2 + x, y: len(lines)}}
 }
 
 // confirmation asks for a name, which is shown whole: it has to be typed.
@@ -161,4 +163,4 @@ func (e *eraseScreen) help() []string {
 }
 
 func (e *eraseScreen) typing() bool { return true }
-func (e *eraseScreen) busy() bool   { return !e.looked }
+func (e *eraseScreen) busy() bool   { return !e.looked || e.asking }

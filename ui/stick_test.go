@@ -117,6 +117,15 @@ func init() {
 		"erase":       func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("SanDisk") },
 		"erase-keep":  func(r *rig) { withDisks(r).press("down", "down", "down", "enter"); r.still() },
 		"erase-wrong": func(r *rig) { withDisks(r).press("down", "down", "enter"); r.still().press("y", "enter") },
+		"erase-looking": func(r *rig) {
+			withDisks(r).press("down", "down", "enter")
+			r.m.screen.(*eraseScreen).looked = false
+		},
+		"erase-asking": func(r *rig) {
+			withDisks(r).press("down", "down", "enter")
+			r.still().press("SanDisk Ultra Fit")
+			r.m.screen.update(named["enter"]) // what it wants is not done
+		},
 		"erase-gone": func(r *rig) {
 			withDisks(r).press("down", "down")
 			r.house.disks = r.house.disks[:1]

@@ -23,6 +23,7 @@ type textScreen struct {
 	input textinput.Model
 
 	looking bool // a path is being looked at
+	beats   int  // when that began to be shown; -1: not yet
 	note    sayIntent
 }
 
@@ -56,7 +57,7 @@ func (t *textScreen) look() tea.Cmd {
 	if t.step.Kind != steps.Path || t.looking {
 		return nil
 	}
-	t.looking = true
+	t.looking, t.beats = true, -1
 	path := t.value()
 	return func() tea.Msg {
 		level, text := t.house.LookAt(t.ctx, path)
@@ -160,7 +161,13 @@ func (t *textScreen) effect(f frame) []string {
 	case steps.Size:
 		return memoryLines(f, plan)
 	case steps.Path:
-		if t.note.text != "" {
+		if t.looking && t.beats < 0 {
+			t.beats = f.spin
+		}
+		switch {
+		case t.looking && f.spin > t.beats: // it takes longer than a beat
+			return []string{f.spinner() + " " + f.Muted.Render("looking")}
+		case t.note.text != "":
 			glyph, _, style := f.level(t.note.level)
 			return f.paragraphs(strings.TrimLeft(glyph+" ", " ")+t.note.text, style.Render)
 		}
@@ -214,4 +221,4 @@ func (t *textScreen) keys(k keyMap) []key.Binding {
 }
 
 func (t *textScreen) typing() bool { return true }
-func (t *textScreen) busy() bool   { return false }
+func (t *textScreen) busy() bool   { return t.looking }

@@ -1,0 +1,34 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// TestSlowPath: a look at a path that takes longer than a beat is seen to go on,
+// a quick one is not, and what is typed meanwhile is kept and looked at next.
+func TestSlowPath(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Image")
+	text := r.m.screen.(*textScreen)
+	look := func(key string) tea.Cmd {
+		_, cmd := r.m.screen.update(tea.KeyPressMsg{Code: rune(key[0]), Text: key})
+		return cmd
+	}
+	if cmd := look("x"); cmd == nil || !text.busy() {
+		t.Fatal("the path is not looked at")
+	}
+	if strings.Contains(r.view(), "looking") {
+		t.Errorf("it flickers:\n%s", r.view())
+	}
+	r.m.beats++
+	r.sees("looking")
+	if look("y") != nil {
+		t.Error("two looks go on at a time")
+	}
+	r.send(lookedMsg{path: "floe-amd64.isox"})
+	if r.sees("floe-amd64.isoxy, 41 GB free"); text.busy() {
+		t.Error("it goes on for ever")
+	}
+}
