@@ -154,6 +154,14 @@ func (f frame) confirmation(name string) []string {
 }
 
 func (e *eraseScreen) keys(k keyMap) []key.Binding {
+	switch {
+	case e.asking:
+		return nil
+	case !e.looked:
+		return []key.Binding{as(k.Back, "to the disks")}
+	case e.err != "":
+		return []key.Binding{as(k.Next, "to the disks"), k.Back}
+	}
 	return []key.Binding{as(k.Next, "erase and write"), as(k.Back, "to the disks")}
 }
 

@@ -148,6 +148,9 @@ func (s *keysScreen) pasted(text string) (intent, tea.Cmd) {
 }
 
 func (k *keyForm) keys(m keyMap) []key.Binding {
+	if k.waiting {
+		return []key.Binding{as(m.Back, "stop waiting")}
+	}
 	next := map[way]string{wayImport: "fetch", wayPaste: "take it", wayNew: "make it"}[k.way]
 	list := []key.Binding{as(m.Next, next), as(m.Back, "back to the list")}
 	if k.way == wayImport {

@@ -254,6 +254,9 @@ func (s *keysScreen) keys(k keyMap) []key.Binding {
 	case s.search != nil:
 		return []key.Binding{as(k.Next, "keep the filter"), as(k.Back, "all keys")}
 	}
+	if shown := s.shown(); s.at < len(shown) && shown[s.at].opens != noWay {
+		return []key.Binding{k.Up, as(k.Next, "open"), k.Back, k.Filter}
+	}
 	return []key.Binding{k.Up, k.Toggle, k.Next, k.Back, k.Filter}
 }
 

@@ -177,6 +177,9 @@ func (f frame) disk(d Disk, here bool, data Data) block {
 }
 
 func (t *targetScreen) keys(k keyMap) []key.Binding {
+	if len(t.disks) == 0 {
+		return []key.Binding{k.Back}
+	}
 	return []key.Binding{k.Up, as(k.Next, "choose"), as(k.Toggle, "data partition"), k.Back}
 }
 
