@@ -67,7 +67,11 @@ func (c *codesScreen) free(f frame) (line string, x int) {
 	width := f.width - 2 - codeIndent - 1
 	line, x = f.field(c.line, width)
 	label := f.Ice
-	if c.part != codesLine { // from its beginning on
+	switch {
+	case c.part == codesLine:
+	case c.text() == "":
+		label, line = f.Muted, f.Muted.Render("nothing yet; any words can be typed here")
+	default: // from its beginning on
 		label, line = f.Muted, f.fit(f.Text.Render(c.text()), width)
 	}
 	return f.pointed(c.part == codesLine, label.Render(pad(lineLabel, codeIndent))+line), 2 + codeIndent + x

@@ -165,7 +165,11 @@ func (w *welcomeScreen) checkLines(f frame, room int) (lines []string) {
 			if c.Level == level {
 				bare := c
 				bare.Hint = ""
-				try(i, f.check(bare))
+				rows := f.check(bare)
+				for n := 2; n < len(rows); n++ {
+					try(i, append(rows[:n-1:n-1], f.fit(rows[n-1]+" "+f.Glyphs.Ellipsis, f.width)))
+				}
+				try(i, rows)
 				try(i, f.check(c))
 			}
 		}

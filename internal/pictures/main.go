@@ -47,7 +47,7 @@ var way = []step{
 	{"", []string{"Start", "signatures good"}, "welcome", "The wizard's welcome, with what this machine can do", false},
 	{"\r", []string{"Which processor"}, "", "", false},
 	{"\r", []string{"What will run the containers?"}, "runtime", "The choice of a runtime, with what each costs", false},
-	{"k", []string{"8.4 MB"}, "", "", false},
+	{"k", []string{"❯ None"}, "", "", false},
 	{"\r", []string{"Who may log in?"}, "", "", false},
 	{"\r", []string{"What is the machine called?"}, "", "", false},
 	{"\r", []string{"boot line"}, "codes", "Boot codes, from a list", false},
