@@ -56,7 +56,7 @@ func TestCodesLineAndTable(t *testing.T) {
 		t.Errorf("a value shows a private key:\n%s", r.view())
 	}
 	// The filter goes first, then the screen.
-	r = newRig(t, &testHouse{}).goTo("Boot codes").press("/", "mirror").sees("registry-mirror").press("enter", "esc").at("Boot codes").sees("host=NAME").press("esc").at("Host name")
+	newRig(t, &testHouse{}).goTo("Boot codes").press("/", "mirror").sees("registry-mirror").press("enter", "esc").at("Boot codes").sees("host=NAME").press("esc").at("Host name")
 }
 
 func TestCodesAnswer(t *testing.T) {
