@@ -240,7 +240,7 @@ func (c *codesScreen) toggle(code bootcode.Code) intent {
 	}
 	words, err := bootcode.Parse(c.text())
 	if err != nil {
-		return sayIntent{Warn, "The line has to be mended first: " + err.Error()}
+		return c.mend(err)
 	}
 	kept := slices.DeleteFunc(slices.Clone(words), func(w bootcode.Word) bool { return w.Key == code.Key })
 	if len(kept) == len(words) {
@@ -250,11 +250,18 @@ func (c *codesScreen) toggle(code bootcode.Code) intent {
 	return nil
 }
 
+// mend goes to the line, in which something is so wrong that its words cannot
+// be told apart.
+func (c *codesScreen) mend(err error) intent {
+	c.toLine()
+	return sayIntent{Warn, "The line has to be mended first: " + err.Error()}
+}
+
 // open opens the field of a code: of its last word in the line, or of a new one.
 func (c *codesScreen) open(code bootcode.Code, anew bool) intent {
 	words, err := bootcode.Parse(c.text())
 	if err != nil {
-		return sayIntent{Warn, "The line has to be mended first: " + err.Error()}
+		return c.mend(err)
 	}
 	v := codeValue{input: newInput(), words: words, at: -1, before: c.line.Value()}
 	for i, w := range words {

@@ -46,7 +46,7 @@ func TestCodesTakeAndDrop(t *testing.T) {
 func TestCodesLineAndTable(t *testing.T) {
 	r := newRig(t, &testHouse{}).goTo("Boot codes").press("shift+tab", "user=ada us").sees("[x] user=ada")
 	r.press("ctrl+u", "regstry-mirror").sees("did you mean", "[ ] registry-mirror=URL")
-	r.press("ctrl+u", `docker="--de`, "tab", "space").sees("has to be mended first").press("shift+tab", `bug"`, "tab").sees(`[x] docker=--debug`)
+	r.press("ctrl+u", `docker="--de`, "tab", "space").sees("has to be mended first", "Line docker").press(`bug"`, "tab").sees(`[x] docker=--debug`)
 	// A paste goes to the line, a private key nowhere.
 	r = newRig(t, &testHouse{}).goTo("Boot codes")
 	r.send(tea.PasteMsg{Content: "nosmt mitigations=off"})
