@@ -195,7 +195,7 @@ func (m *wizard) said(g grid) []string {
 	}
 	width := g.width - 2*edge
 	lines := wrap(glyph+" "+clean(m.message.text), width)
-	if last := g.message() + most; len(lines) > last {
+	if last := g.message() + longMessage; len(lines) > last {
 		lines = append(lines[:last-1], s.fit(strings.Join(lines[last-1:], " "), width))
 	}
 	for i, l := range lines {
@@ -204,8 +204,8 @@ func (m *wizard) said(g grid) []string {
 	return lines
 }
 
-// most is how many rows a long message takes of the body.
-const most = 3
+// longMessage is how many rows a long message takes of the body at most.
+const longMessage = 3
 
 // footer is the message, and the keys.
 func (m *wizard) footer(g grid, said []string) []string {
