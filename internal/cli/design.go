@@ -14,6 +14,8 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"floe/assemble"
+	"floe/internal/bootcode"
 	"floe/internal/fault"
 	"floe/internal/machines"
 	"floe/steps"
@@ -81,6 +83,7 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	if err := d.paths(w, sh); err != nil {
 		return nil, err
 	}
+	d.spec.User = d.user()
 	if err := d.spec.Check(); err != nil {
 		return nil, fault.New(fault.Usage, "describe machine", w.name, err, "'floe up --help' shows what it takes")
 	}
@@ -111,8 +114,22 @@ func (d *designed) takeSSHPort(port int) {
 	d.movable = append(d.movable, machines.SSHGuestPort)
 }
 
-// normal makes specs that mean the same equal: no ports and nil, for one.
+// userCode is the boot code that names the user.
+const userCode = "user"
+
+// user is who logs in to the machine, by the boot codes of its image.
+func (d *designed) user() string {
+	codes := d.plan.BootWords()
+	if d.spec.Plan == "" {
+		codes = assemble.ArgsOf(d.spec.Image)
+	}
+	return bootcode.Value(codes, userCode)
+}
+
+// normal makes specs that mean the same equal: no ports and nil, for one. Who logs
+// in is told by the image: a machine has it as it is.
 func normal(s machines.Spec) machines.Spec {
+	s.User = ""
 	s.Ports = append([]string{}, s.Ports...)
 	s.Runtimes = append([]string{}, s.Runtimes...)
 	return s

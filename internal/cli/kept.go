@@ -297,7 +297,7 @@ func envCommand(out *terminal) *cobra.Command {
 // variablesOf are the variables by which a machine's runtimes are reached.
 func variablesOf(name string, spec machines.Spec) (list []machines.Variable, err error) {
 	sh := shelf()
-	targets := sh.Targets(name, spec.SSHPort, sh.SSHConfigured(sshConfig()))
+	targets := sh.Targets(name, orWord(spec.User, userName), spec.SSHPort, sh.SSHConfigured(sshConfig()))
 	for _, runtime := range spec.Runtimes {
 		switch runtime {
 		case steps.Docker:

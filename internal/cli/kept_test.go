@@ -291,6 +291,22 @@ func TestUpRefusesFirst(t *testing.T) {
 	}
 }
 
+// TestUserOfMachine: what reaches a machine logs in as the user that its boot codes
+// name, whether it has ever run or not.
+func TestUserOfMachine(t *testing.T) {
+	p := newPerson(t)
+	p.env = append(p.env, "FLOE_STORE="+filepath.Join(p.home, "store"), "FLOE_MIRROR=http://127.0.0.1:9") // nothing can be built
+	if _, errs, code := p.floe("up", "box", "--runtime", "docker,podman", "--boot-codes", "user=ada", "--ssh-config=false"); code == 0 || !p.list()["box"].Kept {
+		t.Fatalf("%d\n%s", code, errs)
+	}
+	out := p.must("env", "box", "--shell", "sh")
+	for _, want := range []string{"DOCKER_HOST='ssh://ada@127.0.0.1:", "CONTAINER_HOST='ssh://ada@127.0.0.1:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+}
+
 // TestRemoveWaitsForRun: a machine that 'floe run' is starting is not removed from
 // under its hands.
 func TestRemoveWaitsForRun(t *testing.T) {

@@ -130,11 +130,11 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 
 // tell lets ssh, docker and podman know the machine.
 func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
-	sh, port := shelf(), r.State().SSHPort()
+	sh, user, port := shelf(), userOf(r), r.State().SSHPort()
 	if err := sh.ForgetKey(w.name, client.PublicHostKey(), knownHosts()); err != nil {
 		return nil, err
 	}
-	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
+	if err := sh.TellSSH(w.name, user, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
 		return nil, err
 	}
 	config := sshConfig()
@@ -147,7 +147,7 @@ func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec m
 			notes = append(notes, fmt.Sprintf("ssh knows this machine as %q, by an Include that was added to %s", machines.Alias(w.name), config))
 		}
 	}
-	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, port, sh.SSHConfigured(config)), clients())
+	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, user, port, sh.SSHConfigured(config)), clients())
 	return append(notes, more...), err
 }
 

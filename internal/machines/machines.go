@@ -36,9 +36,6 @@ type Shelf struct {
 
 	// Identity is the path of floe's own private key, in OpenSSH's format.
 	Identity string
-
-	// User is the name to log in with.
-	User string
 }
 
 // The names of files in a machine's folder. Those of package qemu stand beside
