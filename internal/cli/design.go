@@ -27,7 +27,8 @@ type designed struct {
 	movable []int // ports of it that may get another one of this host
 	known   bool  // it was there before
 	changed bool  // it is not what it was
-	rebuild bool  // its image has to be built
+	gone    bool  // its image is not there
+	rebuild bool  // its image has to be built, before it starts
 	spec    machines.Spec
 	plan    *steps.Plan
 }
@@ -101,7 +102,8 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	}
 	replanned := d.spec.Plan != "" && d.known && imageShape(planWas) != imageShape(plan)
 	d.changed = !d.known || replanned || !reflect.DeepEqual(normal(was), normal(d.spec))
-	return d, d.judgeImage(w, replanned)
+	d.judgeImage(w, replanned)
+	return d, nil
 }
 
 // takeSSHPort takes the port of this host that was asked for; for 0 the machine
@@ -187,23 +189,21 @@ func (d *designed) paths(w wish, sh machines.Shelf) (err error) {
 	return nil
 }
 
-// judgeImage decides whether the image has to be built.
-func (d *designed) judgeImage(w wish, replanned bool) error {
+// judgeImage decides whether the image has to be built. A machine that runs does
+// without the file.
+func (d *designed) judgeImage(w wish, replanned bool) {
 	_, err := os.Stat(d.spec.Image)
-	gone := errors.Is(err, fs.ErrNotExist)
-	if d.spec.Plan == "" {
-		if gone {
-			return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
-				"put it back, name another with --image, or let floe build one with --build")
-		}
-		return nil
-	}
-	d.rebuild = gone || w.rebuild || replanned
-	return nil
+	d.gone = errors.Is(err, fs.ErrNotExist)
+	d.changed = d.changed || w.rebuild
+	d.rebuild = d.spec.Plan != "" && (d.gone || w.rebuild || replanned)
 }
 
 // startable finds what would keep the machine from starting, or floe from logging in.
 func (d *designed) startable() error {
+	if d.spec.Plan == "" && d.gone {
+		return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
+			"put it back, name another with --image, or let floe build one with --build")
+	}
 	if d.spec.Plan == "" && isCard(d.spec.Image) {
 		return noMachine(d.spec.Image)
 	}

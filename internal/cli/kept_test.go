@@ -168,7 +168,11 @@ func TestMachineStays(t *testing.T) {
 	if out := p.run("sh", "-c", "echo through a pipe | "+os.Args[0]+" ssh box tr a-z A-Z"); out != "THROUGH A PIPE\n" {
 		t.Errorf("through a pipe came %q", out)
 	}
-	p.must(up...) // it runs: nothing to do
+	image := filepath.Join(p.home, "state", "floe", "machines", "box", "floe.iso")
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	p.must(up...) // it runs: nothing to do, and it does without the file
 	if again := p.list()["box"]; again.PID != first.PID {
 		t.Errorf("started a second time: %+v, then %+v", first, again)
 	}
@@ -184,6 +188,9 @@ func TestMachineStays(t *testing.T) {
 	p.kill(first.PID)
 	if _, errs, code := p.floe("ssh", "box", "true"); code != int(fault.Usage) || !strings.Contains(errs, "floe up box") {
 		t.Errorf("ssh to a dead one: %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(image); err == nil {
+		t.Error("its image was built while it runs")
 	}
 	if logs := p.must("logs", "box"); !strings.Contains(logs, "floe: ssh ready") {
 		t.Errorf("its console is\n%s", logs)

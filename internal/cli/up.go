@@ -103,7 +103,7 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	switch {
 	case err == nil && !d.known:
 		err = fault.New(fault.Usage, "make machine", w.name, errors.New("'floe run' started one of that name, and it runs"), "'floe stop "+w.name+"' first, or take another name")
-	case err == nil && (d.changed || d.rebuild):
+	case err == nil && d.changed:
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
 	case err == nil:
 		stage.Cached("it runs already")
