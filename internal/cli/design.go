@@ -128,6 +128,14 @@ func (d *designed) user() string {
 	return bootcode.Value(codes, userCode)
 }
 
+// loads are the runtimes that it has when it has booted.
+func (d *designed) loads() []string {
+	if d.spec.Plan == "" {
+		return loads(d.spec.Image, nil)
+	}
+	return d.plan.Loads()
+}
+
 // normal makes specs that mean the same equal: no ports and nil, for one. Who logs
 // in is told by the image: a machine has it as it is.
 func normal(s machines.Spec) machines.Spec {
@@ -211,6 +219,9 @@ func (d *designed) startable() error {
 		if err := enterable(d.plan); err != nil {
 			return err
 		}
+	}
+	if err := enough(d.name, d.spec.Memory, d.loads()); err != nil {
+		return err
 	}
 	if _, _, err := diskExtents(d.spec.Disk); err != nil {
 		return fault.New(fault.Usage, "describe machine", d.name, fmt.Errorf("disk: %w", err), "--disk takes a size such as 16G; '' for none")

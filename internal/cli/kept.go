@@ -302,7 +302,12 @@ func envCommand(out *terminal) *cobra.Command {
 // variablesOf are the variables by which a machine's runtimes are reached.
 func variablesOf(name string, spec machines.Spec) (list []machines.Variable, err error) {
 	sh := shelf()
-	targets := sh.Targets(name, orWord(spec.User, userName), spec.SSHPort, sh.SSHConfigured(sshConfig()))
+	user, port := orWord(spec.User, userName), spec.SSHPort
+	if r, err := home().Load(name); err == nil { // as it is, whatever it is going to be
+		user, port = orWord(r.Guest().User, user), r.State().SSHPort()
+		r.Close()
+	}
+	targets := sh.Targets(name, user, port, sh.SSHConfigured(sshConfig()))
 	for _, runtime := range spec.Runtimes {
 		switch runtime {
 		case steps.Docker:

@@ -211,8 +211,12 @@ func (t *terminal) showMachine(name string, spec machines.Spec, notes []string) 
 
 // summary is a machine in a line.
 func (d *designed) summary() string {
-	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"),
-		fmt.Sprintf("%d MiB", d.spec.Memory), fmt.Sprintf("ssh on port %d", d.spec.SSHPort)}
+	memory := fmt.Sprintf("%d MiB", d.spec.Memory)
+	if tight := steps.Tight(d.spec.Memory, d.loads()); tight != "" {
+		memory = strings.TrimSuffix(tight, ".")
+	}
+	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"), memory,
+		fmt.Sprintf("ssh on port %d", d.spec.SSHPort)}
 	return strings.Join(append(words, d.spec.Ports...), ", ")
 }
 
