@@ -97,7 +97,7 @@ func Hopeless(memory int, runtimes []string) error {
 // it comes up; "" where it is enough.
 func Tight(memory int, runtimes []string) string {
 	n := NeedOf(runtimes)
-	if memory >= n.Enough {
+	if memory < n.Least || memory >= n.Enough {
 		return ""
 	}
 	return fmt.Sprintf("%d MiB of memory are tight for %s: a first container needs %d, and with less all is slow or runs out of room.",

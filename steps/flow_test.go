@@ -238,7 +238,7 @@ func TestNeed(t *testing.T) {
 			if n.Least < MinMemory || n.Enough < n.Least {
 				t.Errorf("%s needs %+v", c.Value, n)
 			}
-			for memory, want := range map[int][2]bool{n.Least - 1: {true, true}, n.Least: {false, n.Least < n.Enough}, n.Enough: {false, false}} {
+			for memory, want := range map[int][2]bool{n.Least - 1: {true, false}, n.Least: {false, n.Least < n.Enough}, n.Enough: {false, false}} {
 				err, tight := Hopeless(memory, p.Runtimes()), Tight(memory, p.Runtimes())
 				if got := [2]bool{err != nil, tight != ""}; got != want {
 					t.Errorf("%d MiB for %s: %v, %q", memory, c.Value, err, tight)
