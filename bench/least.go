@@ -25,7 +25,7 @@ var leastCases = []leastCase{
 	{steps.NoRuntime, 64, 8, 40, "64"},
 	{steps.Docker, 256, 32, 64, "256"},
 	{steps.Podman, 192, 32, 64, "192"},
-	{steps.Docker + "," + steps.Podman, 320, 32, 64, ""},
+	{steps.Docker + "," + steps.Podman, 384, 32, 64, ""},
 }
 
 // leastPatience is how long a machine with little memory may take to where its
