@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -461,6 +462,9 @@ func TestLoad(t *testing.T) {
 	}
 	if a := assemble.ArchOf(image.Path); a != spec.Arch {
 		t.Errorf("it is for %q", a)
+	}
+	if args := assemble.ArgsOf(image.Path); !slices.Equal(args, l.Args) {
+		t.Errorf("it boots with %q, and %q is loaded", args, l.Args)
 	}
 	if n := len(l.Args); n < 3 || l.Args[n-1] != "noembed" || l.Args[n-2] != "docker=--a 'b c'" {
 		t.Errorf("the line is %q", l.Args)

@@ -74,12 +74,7 @@ func RuntimesOf(image string) []string {
 		return nil
 	}
 	defer done()
-	list, err := fs.OpenFile("/"+onbootList, os.O_RDONLY)
-	if err != nil {
-		return nil
-	}
-	defer list.Close()
-	text, err := io.ReadAll(list)
+	text, err := fs.ReadFile(onbootList)
 	if err != nil {
 		return nil
 	}
@@ -101,6 +96,22 @@ func ArchOf(image string) arch.Arch {
 		}
 	}
 	return ""
+}
+
+// ArgsOf gives the words of the kernel's command line with which an image boots by
+// itself. What is no image of floe's has none.
+func ArgsOf(image string) []string {
+	fs, done, err := open(image)
+	if err != nil {
+		return nil
+	}
+	defer done()
+	menu, err := fs.ReadFile(grub.MenuFile)
+	if err != nil {
+		return nil
+	}
+	args, _ := grub.ReadLine(menu)
+	return args
 }
 
 func load(ctx context.Context, image, dir string) (l Loaded, err error) {
@@ -136,11 +147,7 @@ func load(ctx context.Context, image, dir string) (l Loaded, err error) {
 		}
 		l.Initrds = append(l.Initrds, path)
 	}
-	path, err := read(grub.MenuFile)
-	if err != nil {
-		return l, err
-	}
-	menu, err := os.ReadFile(path)
+	menu, err := fs.ReadFile(grub.MenuFile)
 	if err != nil {
 		return l, err
 	}

@@ -91,15 +91,16 @@ func (c bootCase) add(b *bench, list []booted) {
 
 // booted is what was seen of one boot. Available is what MemAvailable says a
 // few seconds after everything is up, and used the rest of MemTotal, in MB of
-// 10^6 bytes. Container is how long the first container took, in seconds.
+// 10^6 bytes. Container is how long the first container took, of each runtime, in seconds.
 type booted struct {
 	ssh, runtime, power            time.Duration // from the kernel's start; power: from power-on to ssh
 	availableMB, usedMB, container float64
+	killed                         []string // programs for which no memory was left
 }
 
-// contain makes an image of the system's busybox, and prints how long a
-// container of it takes, in seconds; the client's name is to be filled in.
-const contain = `set -e; d=$(mktemp -d); cp /usr/bin/busybox $d/sh; tar -C $d -c . | %[1]s import - bench >/dev/null
+// contain waits for a runtime, where another one answered first, makes an image of
+// the system's busybox, and prints how long a container of it takes, in seconds; the client's name is to be filled in.
+const contain = `set -e; until %[1]s version >/dev/null 2>&1; do sleep 1; done; d=$(mktemp -d); cp /usr/bin/busybox $d/sh; tar -C $d -c . | %[1]s import - bench >/dev/null
 read a _ </proc/uptime; %[1]s run --rm --memory 32m bench /sh -c 'exit 0'; read b _ </proc/uptime; echo "$a $b" | awk '{print $2 - $1}'`
 
 // clients are how the runtimes' own clients are called.
@@ -126,6 +127,7 @@ func (b *bench) boot(ctx context.Context, program qemu.Program, c bootCase) (out
 		return out, err
 	}
 	defer r.Kill()
+	defer func() { out.killed = r.Guest().Killed }()
 	for _, stage := range []qemu.Stage{qemu.SSHReady, qemu.Network} {
 		if _, err := r.Reached(ctx, stage); err != nil {
 			return out, err
@@ -163,12 +165,15 @@ func (b *bench) boot(ctx context.Context, program qemu.Program, c bootCase) (out
 		return out, err
 	}
 	out.availableMB, out.usedMB = memory[1]*1024/1e6, (memory[0]-memory[1])*1024/1e6
-	if c.kind != steps.NoRuntime {
-		took, err := numbers(ctx, client, fmt.Sprintf(contain, clients[c.kind]), 1)
+	for runtime := range strings.SplitSeq(c.kind, ",") {
+		if runtime == steps.NoRuntime {
+			continue
+		}
+		took, err := numbers(ctx, client, fmt.Sprintf(contain, clients[runtime]), 1)
 		if err != nil {
 			return out, err
 		}
-		out.container = took[0]
+		out.container += took[0]
 	}
 	return out, nil
 }

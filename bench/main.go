@@ -8,6 +8,7 @@
 //	go run ./bench -arch amd64,arm64
 //	go run ./bench -sticks    only the writing of sticks; as root, on loop devices
 //	go run ./bench -roots     only the memory that each kind of root takes
+//	go run ./bench -least     only the least memory of each runtime
 //
 // Times are medians over the runs, with the least and the greatest. Processor
 // times are user and system time of the whole process with its children.
@@ -33,10 +34,11 @@ func main() {
 	archs := flag.String("arch", string(arch.AMD64), "architectures, with commas between them")
 	sticks := flag.Bool("sticks", false, "measure only how sticks are written")
 	roots := flag.Bool("roots", false, "measure only the memory that each kind of root takes")
+	least := flag.Bool("least", false, "measure only with how little memory each runtime does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *archs, which{*cold, *sticks, *roots}, *runs); err != nil {
+	if err := run(ctx, *archs, which{*cold, *sticks, *roots, *least}, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -72,7 +74,7 @@ func (f figure) String() string {
 }
 
 // which of the measurements are wanted besides the usual, or alone.
-type which struct{ cold, sticks, roots bool }
+type which struct{ cold, sticks, roots, least bool }
 
 func run(ctx context.Context, archs string, w which, runs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
@@ -88,10 +90,12 @@ func run(ctx context.Context, archs string, w which, runs int) error {
 		}
 		b.archs = append(b.archs, a)
 	}
-	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots, b.sticks}
+	steps := []func(context.Context) error{b.compile, b.again, b.sizes, b.boots, b.roots, b.least, b.sticks}
 	switch {
 	case w.roots:
 		steps = []func(context.Context) error{b.compile, b.roots}
+	case w.least:
+		steps = []func(context.Context) error{b.compile, b.least}
 	case w.sticks:
 		steps = []func(context.Context) error{b.compile, b.sticks}
 	case w.cold:

@@ -126,7 +126,17 @@ func TestPortTaken(t *testing.T) {
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
 	_, err = home(t).Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t, qemu.SSH(port)), qemu.Launch{})
-	if err == nil || !strings.Contains(fault.Hint(err), "port is taken") {
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "port is taken") {
+		t.Errorf("got %v, hint %q", err, fault.Hint(err))
+	}
+}
+
+func TestDiskInUse(t *testing.T) {
+	disk := filepath.Join(t.TempDir(), "data")
+	put(t, disk, make([]byte, 1<<20))
+	start(t, home(t), empty(t, qemu.Data(disk, "data")), qemu.Launch{})
+	_, err := home(t).Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t, qemu.Data(disk, "data")), qemu.Launch{})
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "has this disk") {
 		t.Errorf("got %v, hint %q", err, fault.Hint(err))
 	}
 }

@@ -180,9 +180,21 @@ func died(f Files, name, how string) error {
 	if len(e.Console) == 0 {
 		e.Console, e.LogPath = tailLines(f.FirmwareLog, tailOfConsole), f.FirmwareLog
 	}
-	hint := ""
-	if strings.Contains(strings.Join(e.Log, "\n"), "Could not set up host forwarding rule") {
-		hint = "the port is taken: choose another, or 0 for a free one"
+	log := strings.Join(e.Log, "\n")
+	for _, known := range complaints() {
+		if strings.Contains(log, known.says) {
+			return fault.New(fault.Missing, "run machine", name, e, known.hint)
+		}
 	}
-	return fault.New(fault.Build, "run machine", name, e, hint)
+	return fault.New(fault.Build, "run machine", name, e, "")
+}
+
+// complaint is what QEMU says of this host, and what mends it.
+type complaint struct{ says, hint string }
+
+func complaints() []complaint {
+	return []complaint{
+		{"Could not set up host forwarding rule", "the port is taken: choose another, or 0 for a free one"},
+		{`Failed to get "write" lock`, "another machine that runs has this disk: stop that one first"},
+	}
 }

@@ -225,6 +225,35 @@ func TestScarce(t *testing.T) {
 	}
 }
 
+// TestNeed: every runtime has its own least memory, with which nothing is hopeless, and
+// more that is enough, with which nothing is tight.
+func TestNeed(t *testing.T) {
+	for _, s := range All() {
+		if s.Key != runtimeKey {
+			continue
+		}
+		for _, c := range s.Choices {
+			p := &Plan{Runtime: c.Value, Memory: MinMemory}
+			n := NeedOf(p.Runtimes())
+			if n.Least < MinMemory || n.Enough < n.Least {
+				t.Errorf("%s needs %+v", c.Value, n)
+			}
+			for memory, want := range map[int][2]bool{n.Least - 1: {true, false}, n.Least: {false, n.Least < n.Enough}, n.Enough: {false, false}} {
+				err, tight := Hopeless(memory, p.Runtimes()), Tight(memory, p.Runtimes())
+				if got := [2]bool{err != nil, tight != ""}; got != want {
+					t.Errorf("%d MiB for %s: %v, %q", memory, c.Value, err, tight)
+				}
+			}
+			if p.BootCodes = "base"; strings.Contains(p.Scarce(), "too little") {
+				t.Errorf("with no packages loaded: %s", p.Scarce())
+			}
+		}
+	}
+	if err := Hopeless(96, []string{Docker}); err == nil || !strings.Contains(err.Error(), "96 MiB") || !strings.Contains(err.Error(), "docker") {
+		t.Errorf("docker in 96 MiB: %v", err)
+	}
+}
+
 func TestReadKeys(t *testing.T) {
 	line := publicKey(t, "me@home")
 	keys, err := ReadKeys([]byte("# mine\n" + line + "\n"))

@@ -1,6 +1,9 @@
 package steps
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // runtimeKey is the key of the step that chooses them.
 const runtimeKey = "runtime"
@@ -18,4 +21,16 @@ func (p *Plan) Runtimes() []string {
 		return nil
 	}
 	return strings.Split(p.Runtime, ",")
+}
+
+// NoPackages is the boot code of a machine that loads no runtime, whatever is on its
+// image.
+const NoPackages = "base"
+
+// Loads lists the runtimes that a machine of the plan has.
+func (p *Plan) Loads() []string {
+	if slices.Contains(p.BootWords(), NoPackages) {
+		return nil
+	}
+	return p.Runtimes()
 }

@@ -88,7 +88,11 @@ func (s *machineScreen) facts(f frame, width int) []string {
 	}
 	var lines []string
 	for _, r := range rows {
-		line := f.Muted.Render(pad(clean(r.Key), keys)) + "  " + f.Text.Render(clean(r.Value))
+		style := f.Text
+		if r.Level != Note {
+			_, _, style = f.level(r.Level)
+		}
+		line := f.Muted.Render(pad(clean(r.Key), keys)) + "  " + style.Render(clean(r.Value))
 		if r.Key == "memory" && s.seen.Used > 0 {
 			line += "  " + f.meter(s.seen.Used, s.seen.Memory, min(16, width-ansi.StringWidth(line)-2))
 		}

@@ -136,6 +136,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestValue(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{{nil, "floe"}, {[]string{"user"}, "floe"}, {[]string{"user=ada", "users=x", "host=user=y", "user=bob"}, "bob"}} {
+		if got := Value(tt.args, "user"); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
 func TestHints(t *testing.T) {
 	for line, want := range map[string]string{
 		"noembedd": "did you mean noembed", "hsot=x": "did you mean host", "registry_mirror=x": "did you mean registry-mirror",

@@ -121,6 +121,19 @@ func Join(words []Word) string {
 	return strings.Join(list, " ")
 }
 
+// Value gives what the words of a boot line say of a code, as the booted system
+// takes it: the last one counts, and without one the default.
+func Value(args []string, key string) string {
+	code, _ := Find(key)
+	value := code.Default
+	for _, arg := range args {
+		if k, v, has := strings.Cut(arg, "="); has && k == key {
+			value = v
+		}
+	}
+	return value
+}
+
 // Check finds what is wrong with a line: what does not reach the system as it
 // was typed, codes without their value and codes with a wrong one. A word that
 // is no boot code is the kernel's; see Hints.

@@ -34,6 +34,10 @@ func demoCommand(out *terminal) *cobra.Command {
 			if err := enterable(plan); err != nil {
 				return err
 			}
+			if err := enough("demo", plan.Memory, plan.Loads()); err != nil {
+				return err
+			}
+			out.hints(plan)
 			return out.demo(cmd.Context(), plan)
 		},
 	}

@@ -44,6 +44,8 @@ func (t *terminal) contain(ctx context.Context, plan *steps.Plan, r *qemu.Runnin
 	waiting, cancel := context.WithTimeoutCause(ctx, runtimePatience, fault.New(fault.Build, "wait for", runtime,
 		fmt.Errorf("it does not answer after %s", runtimePatience), "its log is /var/log/"+runtime+"/current on the machine; 'floe run' starts one"))
 	defer cancel()
+	waiting, done := fed(waiting, r, 0)
+	defer done()
 	ready, err := r.Reached(waiting, qemu.Runtime)
 	if err != nil {
 		if waiting.Err() != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"floe/assemble"
+	"floe/internal/bootcode"
 	"floe/internal/fault"
 	"floe/internal/machines"
 	"floe/steps"
@@ -25,7 +27,8 @@ type designed struct {
 	movable []int // ports of it that may get another one of this host
 	known   bool  // it was there before
 	changed bool  // it is not what it was
-	rebuild bool  // its image has to be built
+	gone    bool  // its image is not there
+	rebuild bool  // its image has to be built, before it starts
 	spec    machines.Spec
 	plan    *steps.Plan
 }
@@ -81,6 +84,7 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	if err := d.paths(w, sh); err != nil {
 		return nil, err
 	}
+	d.spec.User = d.user()
 	if err := d.spec.Check(); err != nil {
 		return nil, fault.New(fault.Usage, "describe machine", w.name, err, "'floe up --help' shows what it takes")
 	}
@@ -98,7 +102,8 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	}
 	replanned := d.spec.Plan != "" && d.known && imageShape(planWas) != imageShape(plan)
 	d.changed = !d.known || replanned || !reflect.DeepEqual(normal(was), normal(d.spec))
-	return d, d.judgeImage(w, replanned)
+	d.judgeImage(w, replanned)
+	return d, nil
 }
 
 // takeSSHPort takes the port of this host that was asked for; for 0 the machine
@@ -111,8 +116,30 @@ func (d *designed) takeSSHPort(port int) {
 	d.movable = append(d.movable, machines.SSHGuestPort)
 }
 
-// normal makes specs that mean the same equal: no ports and nil, for one.
+// userCode is the boot code that names the user.
+const userCode = "user"
+
+// user is who logs in to the machine, by the boot codes of its image.
+func (d *designed) user() string {
+	codes := d.plan.BootWords()
+	if d.spec.Plan == "" {
+		codes = assemble.ArgsOf(d.spec.Image)
+	}
+	return bootcode.Value(codes, userCode)
+}
+
+// loads are the runtimes that it has when it has booted.
+func (d *designed) loads() []string {
+	if d.spec.Plan == "" {
+		return loads(d.spec.Image, nil)
+	}
+	return d.plan.Loads()
+}
+
+// normal makes specs that mean the same equal: no ports and nil, for one. Who logs
+// in is told by the image: a machine has it as it is.
 func normal(s machines.Spec) machines.Spec {
+	s.User = ""
 	s.Ports = append([]string{}, s.Ports...)
 	s.Runtimes = append([]string{}, s.Runtimes...)
 	return s
@@ -170,23 +197,21 @@ func (d *designed) paths(w wish, sh machines.Shelf) (err error) {
 	return nil
 }
 
-// judgeImage decides whether the image has to be built.
-func (d *designed) judgeImage(w wish, replanned bool) error {
+// judgeImage decides whether the image has to be built. A machine that runs does
+// without the file.
+func (d *designed) judgeImage(w wish, replanned bool) {
 	_, err := os.Stat(d.spec.Image)
-	gone := errors.Is(err, fs.ErrNotExist)
-	if d.spec.Plan == "" {
-		if gone {
-			return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
-				"put it back, name another with --image, or let floe build one with --build")
-		}
-		return nil
-	}
-	d.rebuild = gone || w.rebuild || replanned
-	return nil
+	d.gone = errors.Is(err, fs.ErrNotExist)
+	d.changed = d.changed || w.rebuild
+	d.rebuild = d.spec.Plan != "" && (d.gone || w.rebuild || replanned)
 }
 
 // startable finds what would keep the machine from starting, or floe from logging in.
 func (d *designed) startable() error {
+	if d.spec.Plan == "" && d.gone {
+		return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
+			"put it back, name another with --image, or let floe build one with --build")
+	}
 	if d.spec.Plan == "" && isCard(d.spec.Image) {
 		return noMachine(d.spec.Image)
 	}
@@ -194,6 +219,9 @@ func (d *designed) startable() error {
 		if err := enterable(d.plan); err != nil {
 			return err
 		}
+	}
+	if err := enough(d.name, d.spec.Memory, d.loads()); err != nil {
+		return err
 	}
 	if _, _, err := diskExtents(d.spec.Disk); err != nil {
 		return fault.New(fault.Usage, "describe machine", d.name, fmt.Errorf("disk: %w", err), "--disk takes a size such as 16G; '' for none")

@@ -107,6 +107,7 @@ func logsCommand(out *terminal) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&followIt, "follow", "f", false, "go on until the machine has ended")
 	cmd.Flags().BoolVar(&ofQEMU, "qemu", false, "what QEMU itself said instead")
+	cmd.MarkFlagsMutuallyExclusive("follow", "qemu")
 	return cmd
 }
 
@@ -119,7 +120,7 @@ func (t *terminal) logs(ctx context.Context, name string, followIt, ofQEMU bool)
 	if ofQEMU {
 		path = files.Log
 	}
-	if followIt && !ofQEMU {
+	if followIt {
 		r, err := loadMachine(name)
 		if err == nil {
 			defer r.Close()
@@ -266,6 +267,10 @@ func envCommand(out *terminal) *cobra.Command {
 		ValidArgsFunction: completeMachines,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := namedMachine(machineName, args)
+			if !shelf().Known(name) && isMachine(name) {
+				return fault.New(fault.Usage, "reach the container runtime of machine", name, errors.New("'floe run' started it, and set no clients up for it"),
+					"'floe up' makes machines that docker and podman here know")
+			}
 			spec, err := shelf().Load(name)
 			if err != nil {
 				return err
@@ -297,7 +302,12 @@ func envCommand(out *terminal) *cobra.Command {
 // variablesOf are the variables by which a machine's runtimes are reached.
 func variablesOf(name string, spec machines.Spec) (list []machines.Variable, err error) {
 	sh := shelf()
-	targets := sh.Targets(name, spec.SSHPort, sh.SSHConfigured(sshConfig()))
+	user, port := orWord(spec.User, userName), spec.SSHPort
+	if r, err := home().Load(name); err == nil { // as it is, whatever it is going to be
+		user, port = orWord(r.Guest().User, user), r.State().SSHPort()
+		r.Close()
+	}
+	targets := sh.Targets(name, user, port, sh.SSHConfigured(sshConfig()))
 	for _, runtime := range spec.Runtimes {
 		switch runtime {
 		case steps.Docker:

@@ -16,6 +16,7 @@ import (
 // clientCase is how a container client on this host is told of machines.
 type clientCase struct {
 	runtime string
+	codes   string   // boot codes of the machine
 	make    []string // an entry "floe-box" of the person's own
 	forget  []string // removes it
 	list    []string // prints every entry with where it leads
@@ -36,11 +37,11 @@ var clientCases = []clientCase{
 		byEnv: "docker version --format '{{.Server.Version}}'",
 	},
 	{
-		runtime: steps.Podman,
-		make:    []string{"podman", "system", "connection", "add", "floe-box", "ssh://them@127.0.0.1:9/x.sock"},
-		forget:  []string{"podman", "system", "connection", "rm", "floe-box"},
-		list:    []string{"podman", "system", "connection", "list", "--format", "{{.Name}} {{.URI}}"},
-		theirs:  "floe-box ssh://them@127.0.0.1:9/x.sock", ours: "floe-box ssh://floe@127.0.0.1:",
+		runtime: steps.Podman, codes: "user=ada",
+		make:   []string{"podman", "system", "connection", "add", "floe-box", "ssh://them@127.0.0.1:9/x.sock"},
+		forget: []string{"podman", "system", "connection", "rm", "floe-box"},
+		list:   []string{"podman", "system", "connection", "list", "--format", "{{.Name}} {{.URI}}"},
+		theirs: "floe-box ssh://them@127.0.0.1:9/x.sock", ours: "floe-box ssh://ada@127.0.0.1:",
 		on:    []string{"podman", "--connection", "floe-box"},
 		byEnv: "podman --remote version --format '{{.Server.Version}}'",
 	},
@@ -75,7 +76,7 @@ func (c clientCase) use(t *testing.T) {
 
 	p.run(c.make...)
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
-	if _, errs, code := p.floe("up", "box", "--runtime", c.runtime, "--memory", "512", "--share", "src"); code != 0 || !strings.Contains(errs, "somebody's own") {
+	if _, errs, code := p.floe("up", "box", "--runtime", c.runtime, "--boot-codes", c.codes, "--memory", "512", "--share", "src"); code != 0 || !strings.Contains(errs, "somebody's own") {
 		t.Fatalf("up: exit status %d\n%s", code, errs)
 	}
 	if got := p.run(c.list...); !strings.Contains(got, c.theirs) {

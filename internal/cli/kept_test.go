@@ -168,7 +168,13 @@ func TestMachineStays(t *testing.T) {
 	if out := p.run("sh", "-c", "echo through a pipe | "+os.Args[0]+" ssh box tr a-z A-Z"); out != "THROUGH A PIPE\n" {
 		t.Errorf("through a pipe came %q", out)
 	}
-	p.must(up...) // it runs: nothing to do
+	image := filepath.Join(p.home, "state", "floe", "machines", "box", "floe.iso")
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	p.floe("ssh", "box", "tail /dev/zero") // more than there is, long after it has started
+	p.until("its kernel ends a program", func() bool { return strings.Contains(p.must("logs", "box"), "Out of memory: Killed") })
+	p.must(up...) // it runs: nothing to do, and it does without the file
 	if again := p.list()["box"]; again.PID != first.PID {
 		t.Errorf("started a second time: %+v, then %+v", first, again)
 	}
@@ -184,6 +190,9 @@ func TestMachineStays(t *testing.T) {
 	p.kill(first.PID)
 	if _, errs, code := p.floe("ssh", "box", "true"); code != int(fault.Usage) || !strings.Contains(errs, "floe up box") {
 		t.Errorf("ssh to a dead one: %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(image); err == nil {
+		t.Error("its image was built while it runs")
 	}
 	if logs := p.must("logs", "box"); !strings.Contains(logs, "floe: ssh ready") {
 		t.Errorf("its console is\n%s", logs)
@@ -264,6 +273,39 @@ func TestImageGone(t *testing.T) {
 	}
 }
 
+// TestMachineThatBootsNothing: whoever waits for one is told in words that nothing
+// comes, and that 'floe run' started it.
+func TestMachineThatBootsNothing(t *testing.T) {
+	p := newPerson(t)
+	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
+	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
+	pid := p.list()["floe"].PID
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	_ = run.Process.Kill()
+	p.ended(run)
+	for _, tt := range []struct {
+		args []string
+		code fault.Class
+		says string
+	}{
+		{[]string{"ssh", "--wait", "1s", "true"}, fault.Build, "takes nobody in after 1s"},
+		{[]string{"env"}, fault.Usage, "'floe run' started it"},
+		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
+		{[]string{"run", "zeros.iso"}, fault.Usage, "it runs already"},
+		{[]string{"logs", "--qemu", "--follow"}, fault.Usage, "follow"},
+	} {
+		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
+			t.Errorf("%q: %d\n%s", tt.args, code, errs)
+		}
+	}
+	if left := p.list(); left["floe"].PID != pid {
+		t.Errorf("now there is %+v", left)
+	}
+}
+
 // TestUpRefusesFirst: what could not start or be entered is refused before its image
 // is built, and leaves no machine behind.
 func TestUpRefusesFirst(t *testing.T) {
@@ -278,6 +320,8 @@ func TestUpRefusesFirst(t *testing.T) {
 		{[]string{"up", "--board", "rpi"}, fault.Usage, "it is for a board"},
 		{[]string{"demo", "--ssh-key", "none"}, fault.Usage, "--ssh-key own"},
 		{[]string{"up", "--ssh-key", "none"}, fault.Usage, "--ssh-key own"},
+		{[]string{"demo", "--memory", "96"}, fault.Usage, "too little for docker"},
+		{[]string{"up", "--memory", "96"}, fault.Usage, "too little for docker"},
 		{[]string{"up", "--disk", "nonsense"}, fault.Usage, "--disk takes a size"},
 		{[]string{"up", "--share", filepath.Join(p.home, "nowhere")}, fault.Missing, "is not a folder of this host"},
 	} {
@@ -287,6 +331,22 @@ func TestUpRefusesFirst(t *testing.T) {
 		if left := p.list(); len(left) > 0 {
 			t.Errorf("%q leaves %+v", tt.args, left)
 			p.must("rm", "floe")
+		}
+	}
+}
+
+// TestUserOfMachine: what reaches a machine logs in as the user that its boot codes
+// name, whether it has ever run or not.
+func TestUserOfMachine(t *testing.T) {
+	p := newPerson(t)
+	p.env = append(p.env, "FLOE_STORE="+filepath.Join(p.home, "store"), "FLOE_MIRROR=http://127.0.0.1:9") // nothing can be built
+	if _, errs, code := p.floe("up", "box", "--runtime", "docker,podman", "--boot-codes", "user=ada", "--ssh-config=false"); code == 0 || !p.list()["box"].Kept {
+		t.Fatalf("%d\n%s", code, errs)
+	}
+	out := p.must("env", "box", "--shell", "sh")
+	for _, want := range []string{"DOCKER_HOST='ssh://ada@127.0.0.1:", "CONTAINER_HOST='ssh://ada@127.0.0.1:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
 }

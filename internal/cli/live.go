@@ -97,12 +97,16 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 }
 
 func (m *liveMachine) facts(state qemu.State) []ui.Row {
-	return []ui.Row{
+	rows := []ui.Row{
 		{Key: "ssh", Value: m.r.SSHAddr() + ", floe ssh" + nameFlag(m.r.Name())},
 		{Key: "processor", Value: fmt.Sprintf("%d, %s", state.Machine.CPUs, state.Accel)},
 		{Key: "QEMU", Value: state.Version.String()},
 		{Key: "image", Value: m.image},
 	}
+	if killed := m.r.Guest().Killed; len(killed) > 0 {
+		rows = append(rows, ui.Row{Level: ui.Warn, Key: "too little", Value: "memory: its kernel had to end " + strings.Join(killed, ", ")})
+	}
+	return rows
 }
 
 // next are the same from the command line, and the ways to its containers.

@@ -59,6 +59,9 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 		return nil, fault.New(fault.Usage, "boot", try.image, fmt.Errorf("it is for %s, and the machine is %s", a, plan.Arch),
 			"--arch "+a.String()+" makes a machine that boots it.")
 	}
+	if err := enough(try.name, plan.Memory, loads(image, try.codes)); err != nil {
+		return nil, err
+	}
 	direct, forget, err := withCodes(ctx, image, try.codes)
 	if err != nil {
 		return nil, err
@@ -114,7 +117,7 @@ func follow(ctx context.Context, r *qemu.Running, sink report.Sink) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootPatience, fault.New(fault.Build, "boot the machine", r.Name(),
 		fmt.Errorf("ssh is not ready after %s", bootPatience), "'floe stop' ends it; its console is in "+r.Console().Path()))
 	defer cancel()
-	ctx, enough := fed(ctx, r)
+	ctx, enough := fed(ctx, r, 0)
 	defer enough()
 	done := make(chan error, 1)
 	go func() {

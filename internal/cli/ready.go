@@ -32,7 +32,7 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, fault.New(fault.Build, "wait for machine", w.name,
 		fmt.Errorf("it is not ready after %s", patience), "it runs on: 'floe logs "+w.name+"' has its console, 'floe stop "+w.name+"' ends it"))
 	defer cancel()
-	waiting, enough := fed(waiting, r)
+	waiting, enough := fed(waiting, r, len(r.Guest().Killed))
 	defer enough()
 	client, answers, err := ready(waiting, r, spec.Runtimes, stage)
 	if err != nil {
@@ -66,17 +66,15 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 }
 
 // fed gives a context that ends when the machine runs out of memory while it
-// starts; its cause says so. A machine that small may never get on.
-func fed(ctx context.Context, r *qemu.Running) (context.Context, context.CancelFunc) {
+// starts; its cause says so. A machine that small may never get on. What its kernel
+// had to end before, known in number, does not count: that may be long ago.
+func fed(ctx context.Context, r *qemu.Running, known int) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		for {
 			_, changed := r.Milestones()
-			if killed := r.Guest().Killed; len(killed) > 0 {
-				name, memory := r.Name(), r.State().Machine.Memory
-				cancel(fault.New(fault.Missing, "boot machine", name,
-					fmt.Errorf("its %d MiB of memory are too little: its kernel had to end %s", memory, strings.Join(killed, ", ")),
-					fmt.Sprintf("'floe stop %s', then start it with more: --memory %d", name, 2*memory)))
+			if killed := r.Guest().Killed; len(killed) > known {
+				cancel(starved(r, killed))
 				return
 			}
 			select {
@@ -117,6 +115,9 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 		}
 		client.Close()
 		stage.Log(last.Error())
+		if killed := r.Guest().Killed; len(killed) > 0 { // before this floe looked
+			return nil, nil, errors.Join(starved(r, killed), last)
+		}
 		select {
 		case <-time.After(pause):
 		case <-r.Ended():
@@ -130,11 +131,11 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 
 // tell lets ssh, docker and podman know the machine.
 func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
-	sh, port := shelf(), r.State().SSHPort()
+	sh, user, port := shelf(), userOf(r), r.State().SSHPort()
 	if err := sh.ForgetKey(w.name, client.PublicHostKey(), knownHosts()); err != nil {
 		return nil, err
 	}
-	if err := sh.TellSSH(w.name, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
+	if err := sh.TellSSH(w.name, user, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
 		return nil, err
 	}
 	config := sshConfig()
@@ -147,7 +148,7 @@ func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec m
 			notes = append(notes, fmt.Sprintf("ssh knows this machine as %q, by an Include that was added to %s", machines.Alias(w.name), config))
 		}
 	}
-	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, port, sh.SSHConfigured(config)), clients())
+	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, user, port, sh.SSHConfigured(config)), clients())
 	return append(notes, more...), err
 }
 

@@ -18,7 +18,7 @@ import (
 func shelf() machines.Shelf {
 	return machines.Shelf{
 		Home: home(), SSH: filepath.Join(xdg.DataHome, "floe", "ssh"),
-		Identity: filepath.Join(identityDir(), sshclient.KeyFile), User: userName,
+		Identity: filepath.Join(identityDir(), sshclient.KeyFile),
 	}
 }
 

@@ -64,8 +64,6 @@ func sshCommand(out *terminal) *cobra.Command {
 		Example:           "  floe ssh\n  floe ssh uname -a\n  floe ssh box uname -a\n  floe ssh 'cat > notes' < notes",
 		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
-			defer cancel()
 			if !cmd.Flags().Changed("name") && len(args) > 0 && isMachine(args[0]) {
 				*name, args = args[0], args[1:]
 			}
@@ -78,7 +76,13 @@ func sshCommand(out *terminal) *cobra.Command {
 				return err
 			}
 			defer r.Close()
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), wait, fault.New(fault.Build, "enter machine", *name,
+				fmt.Errorf("it takes nobody in after %s", wait), "'floe logs "+*name+"' shows how far it is; --wait waits longer"))
+			defer cancel()
 			client, err := dial(ctx, r)
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			if err != nil {
 				return err
 			}

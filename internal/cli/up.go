@@ -103,7 +103,7 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	switch {
 	case err == nil && !d.known:
 		err = fault.New(fault.Usage, "make machine", w.name, errors.New("'floe run' started one of that name, and it runs"), "'floe stop "+w.name+"' first, or take another name")
-	case err == nil && (d.changed || d.rebuild):
+	case err == nil && d.changed:
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
 	case err == nil:
 		stage.Cached("it runs already")
@@ -211,8 +211,12 @@ func (t *terminal) showMachine(name string, spec machines.Spec, notes []string) 
 
 // summary is a machine in a line.
 func (d *designed) summary() string {
-	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"),
-		fmt.Sprintf("%d MiB", d.spec.Memory), fmt.Sprintf("ssh on port %d", d.spec.SSHPort)}
+	memory := fmt.Sprintf("%d MiB", d.spec.Memory)
+	if tight := steps.Tight(d.spec.Memory, d.loads()); tight != "" {
+		memory = strings.TrimSuffix(tight, ".")
+	}
+	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"), memory,
+		fmt.Sprintf("ssh on port %d", d.spec.SSHPort)}
 	return strings.Join(append(words, d.spec.Ports...), ", ")
 }
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"floe/assemble"
+	"floe/internal/bootcode"
 	"floe/internal/doctor"
 	"floe/internal/fault"
 	"floe/internal/report"
@@ -256,13 +257,7 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 // reach says what to type to use the containers of a machine that has booted
 // the image, wherever that is.
 func reach(plan *steps.Plan) (list []ui.Command) {
-	user := userName
-	for _, w := range plan.BootWords() {
-		if name, ok := strings.CutPrefix(w, "user="); ok {
-			user = name
-		}
-	}
-	at := "ssh://" + user + "@ADDRESS"
+	at := "ssh://" + bootcode.Value(plan.BootWords(), userCode) + "@ADDRESS"
 	for _, r := range plan.Runtimes() {
 		switch r {
 		case steps.Docker:

@@ -42,7 +42,7 @@ func writeCommand(out *terminal) *cobra.Command {
 		Example: "  floe write floe-amd64.iso\n" +
 			"  floe write floe-amd64.iso --to /dev/sdb\n" +
 			"  floe write floe-amd64.iso --to /dev/sdb --serial 0915103182\n" +
-			"  floe write floe-amd64.iso --to /dev/sdb --keep-data   # a newer image, the same containers",
+			"  floe write floe-amd64.iso --to /dev/sdb --keep-data  # the same containers",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fault.New(fault.Usage, "write an image", "", errors.New("one image is wanted"), "'floe write floe-amd64.iso --to /dev/sdX'; 'floe disks' lists the disks.")

@@ -265,5 +265,6 @@ func (a *Archive) examine(suite Suite, in *os.File, url string) (*release, error
 const (
 	hintTampered = "nothing was kept. The mirror, or something on the way to it, does not give what Debian signed: try another with --mirror, FLOE_MIRROR or mirror in floe.toml"
 	hintDate     = "check this machine's clock; if it is right, the mirror is out of date: try another with --mirror, FLOE_MIRROR or mirror in floe.toml"
+	hintDisk     = "look at the room and the permissions of the download folder; 'floe prune' frees what recent builds did not use"
 	hintNetwork  = "check the network. Another mirror: --mirror URL, FLOE_MIRROR or mirror in floe.toml; a proxy: http_proxy and https_proxy"
 )

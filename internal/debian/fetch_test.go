@@ -338,3 +338,25 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("%d requests for %d files", n, len(files))
 	}
 }
+
+// TestFullDisk: a disk without room is called that, and no mirror is blamed or asked
+// again for it.
+func TestFullDisk(t *testing.T) {
+	m := newMirror(t)
+	a := open(t, m.options())
+	p, ok := resolve(t, a, "tool").Find("tool")
+	if !ok {
+		t.Fatal("no tool")
+	}
+	m.asked()
+	if err := os.Symlink("/dev/full", filepath.Join(a.opt.Cache, "partial", p.File.SHA256)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Fetch(t.Context(), []File{p.File}, nil)
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "no space left") || !strings.Contains(fault.Hint(err), "floe prune") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+	if n := m.asked(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}

@@ -142,7 +142,7 @@ func (a *Archive) buildOne(ctx context.Context, n need, path string) (*table, er
 		return nil, fault.New(fault.Verify, "read the index", n.index.path, err, "the file is what Debian signed, but Floe cannot read it: please report this")
 	}
 	if err := saveTable(a.tableFile(n.index), rows); err != nil {
-		return nil, fault.New(fault.Missing, "keep the table of", n.index.path, err, "check the space and permissions of the download folder")
+		return nil, fault.New(fault.Missing, "keep the table of", n.index.path, err, hintDisk)
 	}
 	return &table{release: n.release, rows: splitRows(rows)}, nil
 }

@@ -56,6 +56,9 @@ func (a *Archive) fromMirrors(ctx context.Context, f File, log func(string), fin
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if ofDisk(err) {
+			return fault.New(fault.Missing, "keep what came of", f.describe(), err, hintDisk)
+		}
 		worst = graver(worst, err)
 		if final(err) {
 			break

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -68,6 +69,12 @@ func dialFailed(err error) bool {
 	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
 }
 
+// ofDisk says that it is this host's disk that failed, and no mirror.
+func ofDisk(err error) bool {
+	_, ok := errors.AsType[*fs.PathError](err)
+	return ok
+}
+
 // transfer brings one address to one file.
 type transfer struct {
 	client   *http.Client
@@ -92,7 +99,7 @@ func (t *transfer) get(ctx context.Context, url string, out *os.File, size int64
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !again || attempt+1 >= t.patience.Attempts || dialFailed(err) && !t.last {
+		if ofDisk(err) || !again || attempt+1 >= t.patience.Attempts || dialFailed(err) && !t.last {
 			return err
 		}
 		wait := min(longestWait, retryablehttp.DefaultBackoff(t.patience.Wait, longestWait, attempt, resp))

@@ -82,7 +82,7 @@ func disk(_ context.Context, h Host) Finding {
 	}
 	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.IBytes(uint64(free)), humanize.IBytes(needDisk), h.StoreDir)
 	if free < needDisk {
-		f.Level, f.Hint = Warn, "free some space, or set "+store.EnvDir+" to a folder on a larger disk"
+		f.Level, f.Hint = Warn, store.Room
 	}
 	return f
 }

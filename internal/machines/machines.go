@@ -36,9 +36,6 @@ type Shelf struct {
 
 	// Identity is the path of floe's own private key, in OpenSSH's format.
 	Identity string
-
-	// User is the name to log in with.
-	User string
 }
 
 // The names of files in a machine's folder. Those of package qemu stand beside
@@ -232,6 +229,8 @@ func (s Shelf) entry(name string, state *qemu.State) Entry {
 		e.Condition, e.Why = Dead, "this host was started anew"
 	case how == qemu.Panicked:
 		e.Condition, e.Why = Dead, "its kernel panicked: 'floe logs "+name+"'"
+	case how == "":
+		e.Condition, e.Why = Dead, "it was broken off while it was started: 'floe up "+name+"' starts it"
 	case how == qemu.Quit || how == qemu.Terminated:
 		e.Condition, e.Why = Dead, "its QEMU was ended, but not by 'floe stop'"
 	default:

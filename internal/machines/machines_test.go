@@ -27,12 +27,12 @@ func testShelf(t *testing.T) Shelf {
 	dir := t.TempDir()
 	return Shelf{
 		Home: qemu.Home{State: filepath.Join(dir, "machines"), Runtime: filepath.Join(dir, "run")},
-		SSH:  filepath.Join(dir, "ssh"), Identity: filepath.Join(dir, "id_ed25519"), User: "floe",
+		SSH:  filepath.Join(dir, "ssh"), Identity: filepath.Join(dir, "id_ed25519"),
 	}
 }
 
 func good() Spec {
-	return Spec{Arch: arch.AMD64, Runtimes: []string{steps.Docker}, Image: "/i/floe.iso", Memory: 256, CPUs: 1,
+	return Spec{Arch: arch.AMD64, Runtimes: []string{steps.Docker}, User: "ada", Image: "/i/floe.iso", Memory: 256, CPUs: 1,
 		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b"}
 }
 

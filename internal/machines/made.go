@@ -67,8 +67,8 @@ type Targets struct {
 
 // Targets of a machine. Docker goes by ssh's own configuration if that knows
 // the machine's alias; podman has its own ssh.
-func (s Shelf) Targets(name string, port int, alias bool) Targets {
-	direct := fmt.Sprintf("ssh://%s@127.0.0.1:%d", s.User, port)
+func (s Shelf) Targets(name, user string, port int, alias bool) Targets {
+	direct := fmt.Sprintf("ssh://%s@127.0.0.1:%d", user, port)
 	t := Targets{Docker: direct, Podman: direct + sockets[steps.Podman]}
 	if alias {
 		t.Docker = "ssh://" + Alias(name)

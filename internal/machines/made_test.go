@@ -40,7 +40,7 @@ func box(t *testing.T) Shelf {
 
 func connect(t *testing.T, s Shelf, c Clients, port int) []string {
 	t.Helper()
-	notes, err := s.Connect("box", both, s.Targets("box", port, true), c)
+	notes, err := s.Connect("box", both, s.Targets("box", "ada", port, true), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +49,15 @@ func connect(t *testing.T, s Shelf, c Clients, port int) []string {
 
 func TestConnectAndDisconnect(t *testing.T) {
 	s, c := box(t), testClients(t)
+	if got := s.Targets("box", "ada", 2222, false); got.Docker != "ssh://ada@127.0.0.1:2222" {
+		t.Errorf("docker without ssh's configuration goes to %s", got.Docker)
+	}
 	write(t, c.Podman, `{"Connection":{"Default":"theirs","Connections":{"theirs":{"URI":"unix:///x","New":1}}},"Farm":{"List":{"f":["theirs"]}}}`)
 	if notes := connect(t, s, c, 2222); len(notes) > 0 {
 		t.Error(notes)
 	}
 	text, _ := os.ReadFile(c.Podman)
-	for _, want := range []string{`"URI": "ssh://floe@127.0.0.1:2222/run/podman/podman.sock"`, `"New": 1`, `"Default": "theirs"`, `"Farm"`} {
+	for _, want := range []string{`"URI": "ssh://ada@127.0.0.1:2222/run/podman/podman.sock"`, `"New": 1`, `"Default": "theirs"`, `"Farm"`} {
 		if !strings.Contains(indent(t, text), want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
@@ -127,7 +130,7 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	}
 	// A file that nobody can read is not written over.
 	write(t, c.Podman, "{")
-	if _, err := s.Connect("box", both, s.Targets("box", 1, true), c); err == nil {
+	if _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
 		t.Error("a broken file was no error")
 	}
 	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
@@ -202,7 +205,7 @@ func TestSSHConfiguration(t *testing.T) {
 	if err := os.Symlink(real, config); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA", false); err != nil {
+	if err := s.TellSSH("box", "ada", 2222, "ssh-ed25519 AAAA", false); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []bool{true, false} {
@@ -217,12 +220,15 @@ func TestSSHConfiguration(t *testing.T) {
 	if st, _ := os.Stat(real); st.Mode().Perm() != 0o644 {
 		t.Errorf("its mode is now %v", st.Mode())
 	}
-	// Only where floe's own key opens the machine are an agent's keys left out.
 	conf := filepath.Join(s.SSH, "box.conf")
+	if text, _ := os.ReadFile(conf); !strings.Contains(string(text), "\n    User ada\n") {
+		t.Errorf("ssh logs in as another:\n%s", text)
+	}
+	// Only where floe's own key opens the machine are an agent's keys left out.
 	if text, _ := os.ReadFile(conf); strings.Contains(string(text), "IdentitiesOnly") {
 		t.Errorf("the agent's keys are not asked, and floe's does not open it:\n%s", text)
 	}
-	if err := s.TellSSH("box", 2222, "ssh-ed25519 AAAA", true); err != nil {
+	if err := s.TellSSH("box", "ada", 2222, "ssh-ed25519 AAAA", true); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(conf); !strings.Contains(string(text), "\n    IdentitiesOnly yes\n") {
@@ -231,7 +237,7 @@ func TestSSHConfiguration(t *testing.T) {
 	// ssh -G prints what ssh makes of a configuration.
 	if ssh, err := exec.LookPath("ssh"); err == nil {
 		out, err := exec.CommandContext(t.Context(), ssh, "-F", config, "-G", "floe-box").CombinedOutput()
-		for _, want := range []string{"hostname 127.0.0.1", "port 2222", "user floe", "hostkeyalias floe-box", "stricthostkeychecking true", "compression yes", "identityfile " + s.Identity, "identitiesonly yes"} {
+		for _, want := range []string{"hostname 127.0.0.1", "port 2222", "user ada", "hostkeyalias floe-box", "stricthostkeychecking true", "compression yes", "identityfile " + s.Identity, "identitiesonly yes"} {
 			if err != nil || !strings.Contains(string(out), want+"\n") {
 				t.Errorf("no %q: %v\n%s", want, err, out)
 			}

@@ -28,15 +28,15 @@ const DefaultName = "floe"
 
 // TellSSH writes down for OpenSSH how a machine is reached, in a file of
 // floe's own: ssh_config(5) by the machine's alias, and known_hosts beside it.
-// hostKey is the machine's public host key as authorized_keys(5) has keys. Where
+// user is who logs in there, hostKey the machine's public host key as authorized_keys(5) has keys. Where
 // floe's own key opens the machine, ssh is not to try all of an agent first: the
 // machine hangs up after six.
-func (s Shelf) TellSSH(name string, port int, hostKey string, opens bool, identities ...string) error {
+func (s Shelf) TellSSH(name, user string, port int, hostKey string, opens bool, identities ...string) error {
 	conf, known := s.sshFiles(name)
 	alias := Alias(name)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Made by floe for its machine %s, and removed with it.\nHost %s\n", name, alias)
-	fmt.Fprintf(&b, "    HostName 127.0.0.1\n    Port %d\n    User %s\n", port, s.User)
+	fmt.Fprintf(&b, "    HostName 127.0.0.1\n    Port %d\n    User %s\n", port, user)
 	for _, path := range append([]string{s.Identity}, identities...) {
 		fmt.Fprintf(&b, "    IdentityFile %s\n", sshPath(path))
 	}

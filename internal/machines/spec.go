@@ -26,6 +26,7 @@ import (
 type Spec struct {
 	Arch     arch.Arch `toml:"arch" comment:"Of the machine: amd64 or arm64."`
 	Runtimes []string  `toml:"runtimes" comment:"The container runtimes of its image."`
+	User     string    `toml:"user" comment:"Who logs in there, by the boot codes of its image."`
 	Image    string    `toml:"image" comment:"What it boots."`
 	Plan     string    `toml:"plan" comment:"What the image is built from when it is not there; empty for an image from elsewhere."`
 	Memory   int       `toml:"memory" comment:"In MiB."`

@@ -54,17 +54,43 @@ type Keep struct {
 	UsedAfter time.Time // entries, downloads and logs used after that; the zero time keeps none
 }
 
-// Pruned tells what Prune removed.
+// Pruned tells what Prune removed, or would remove.
 type Pruned struct {
-	Entries []Entry  // as they were
+	Entries []Entry  // as they were; a damaged one has its folder's name for a stage
 	Files   []string // downloads and logs
 	Bytes   int64    // of both
+
+	InUse int  // entries that keep does not keep, and that a living process holds or builds
+	Busy  bool // another floe has the store open: downloads and logs all stay
 }
 
-// Prune removes entries, downloads and logs that keep does not keep. Entries
-// that any living process holds or builds stay. Nobody holds a download or a
-// log: let UsedAfter be a day ago at least if another floe may be at work.
-func (s *Store) Prune(ctx context.Context, keep Keep) (Pruned, error) {
+// Prune removes entries, downloads and logs that keep does not keep. What any
+// living process holds or builds stays: an entry by its own locks, and downloads and
+// logs, which have none, as long as another Store of the same folder is open. Each
+// thing that is gone is told to tell, which may be nil, with its size.
+//
+// What the archive's release files and lists are read from is small, and saves
+// asking: only the zero Keep lets it go. Nobody may build with s meanwhile.
+func (s *Store) Prune(ctx context.Context, keep Keep, tell func(what string, bytes int64)) (Pruned, error) {
+	if tell == nil {
+		tell = func(string, int64) {}
+	}
+	return s.sift(ctx, keep, func(path, name string) error {
+		if name != "" {
+			return s.discard(path, name)
+		}
+		return os.Remove(path)
+	}, tell)
+}
+
+// Stale tells what Prune would remove now.
+func (s *Store) Stale(ctx context.Context, keep Keep) (Pruned, error) {
+	return s.sift(ctx, keep, func(string, string) error { return nil }, func(string, int64) {})
+}
+
+// sift finds what keep does not keep and what nobody uses, and hands each of it to
+// remove: an entry with its name, while its locks are held, and a file without.
+func (s *Store) sift(ctx context.Context, keep Keep, remove func(path, name string) error, tell func(string, int64)) (Pruned, error) {
 	var p Pruned
 	names, err := s.names()
 	if err != nil {
@@ -82,22 +108,29 @@ func (s *Store) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		if kept[name] {
 			continue
 		}
-		e, rerr := s.read(name)
-		removed, err := s.prune(name)
-		if err != nil {
+		e := s.whole(name)
+		free, err := s.siftEntry(name, remove)
+		switch {
+		case err != nil:
 			return p, s.explain("remove from the store", s.path(outDir, name), err)
+		case !free:
+			p.InUse++
+			continue
 		}
-		if removed && rerr == nil {
-			p.Entries = append(p.Entries, e)
-			p.Bytes += e.Size
-		}
+		p.Entries = append(p.Entries, e)
+		p.Bytes += e.Size
+		tell(e.Stage, e.Size)
 	}
-	for _, dir := range []string{downloadsDir, logsDir} {
-		if err := s.pruneFiles(ctx, dir, keep.UsedAfter, &p); err != nil {
-			return p, err
+	alone, err := s.alone(func() error {
+		for _, dir := range keep.folders() {
+			if err := s.siftFiles(ctx, dir, keep.UsedAfter, &p, remove, tell); err != nil {
+				return err
+			}
 		}
-	}
-	return p, nil
+		return nil
+	})
+	p.Busy = !alone
+	return p, err
 }
 
 // names gives the names of the entries of list that stay. The list is in the
@@ -114,8 +147,26 @@ func (k Keep) names(list []Entry) map[string]bool {
 	return kept
 }
 
-// prune removes one entry, unless it is in use or being built.
-func (s *Store) prune(name string) (removed bool, err error) {
+// folders are those of files that need not all stay.
+func (k Keep) folders() []string {
+	if k == (Keep{}) {
+		return []string{downloadsDir, logsDir}
+	}
+	return []string{filepath.Join(downloadsDir, "sha256"), filepath.Join(downloadsDir, "partial"), logsDir}
+}
+
+// whole gives an entry, a damaged one too.
+func (s *Store) whole(name string) Entry {
+	e, err := s.read(name)
+	if err != nil {
+		size, _ := treeSize(s.path(outDir, name)) // as far as it can be read
+		return Entry{Stage: name, Size: size, name: name}
+	}
+	return e
+}
+
+// siftEntry hands an entry to remove, unless it is in use or being built.
+func (s *Store) siftEntry(name string, remove func(path, name string) error) (free bool, err error) {
 	build, use := s.buildLock(name), s.useLock(name)
 	defer build.Close()
 	defer use.Close()
@@ -125,15 +176,15 @@ func (s *Store) prune(name string) (removed bool, err error) {
 	if ok, err := use.TryLock(); err != nil || !ok {
 		return false, err
 	}
-	return true, s.discard(s.path(outDir, name), name)
+	return true, remove(s.path(outDir, name), name)
 }
 
-// pruneFiles removes the files below a folder that were not changed after a
-// time.
-func (s *Store) pruneFiles(ctx context.Context, dir string, after time.Time, p *Pruned) error {
+// siftFiles hands the files below a folder to remove that were not used after a
+// time. A file that is used is given the time of that.
+func (s *Store) siftFiles(ctx context.Context, dir string, after time.Time, p *Pruned, remove func(path, name string) error, tell func(string, int64)) error {
 	return filepath.WalkDir(s.path(dir), func(path string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // others remove as well
+		case errors.Is(err, fs.ErrNotExist): // of downloads there may have been none
 			return nil
 		case err != nil:
 			return s.explain("read the store", path, err)
@@ -144,61 +195,13 @@ func (s *Store) pruneFiles(ctx context.Context, dir string, after time.Time, p *
 		if err != nil || !info.Mode().IsRegular() || !after.IsZero() && info.ModTime().After(after) {
 			return nil
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(path, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return s.explain("remove from the store", path, err)
 		}
 		name, err := filepath.Rel(s.dir, path)
 		p.Files = append(p.Files, name)
 		p.Bytes += info.Size()
+		tell(name, info.Size())
 		return err
 	})
-}
-
-// Why says which inputs of key differ from those of the entry of the same
-// stage that was used last: why a build is needed. It gives nil if key's own
-// entry is there, and "first build" if the stage has no entry.
-func (s *Store) Why(key *Key) []string {
-	list, err := s.Entries()
-	if err != nil {
-		return nil
-	}
-	var last *Entry
-	for i, e := range list {
-		if e.Key == key.Hex() {
-			return nil
-		}
-		if last == nil && e.Stage == key.stage {
-			last = &list[i]
-		}
-	}
-	if last == nil {
-		return []string{"first build"}
-	}
-	return differ(last.Parts, key.parts)
-}
-
-// differ says in words how two lists of parts differ.
-func differ(before, now []Part) []string {
-	old := map[string]string{}
-	for _, p := range before {
-		old[p.Name] = p.Value
-	}
-	var why []string
-	seen := map[string]bool{}
-	for _, p := range now {
-		was, had := old[p.Name]
-		switch {
-		case !had:
-			why = append(why, "new: "+p.Name)
-		case was != p.Value:
-			why = append(why, p.Name+": "+was+" → "+p.Value)
-		}
-		seen[p.Name] = true
-	}
-	for _, p := range before {
-		if !seen[p.Name] {
-			why = append(why, "gone: "+p.Name)
-		}
-	}
-	return why
 }

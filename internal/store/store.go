@@ -11,7 +11,7 @@
 //	out/<stage>-<key>/entry.json   what it is; written last
 //	out/<stage>-<key>/tree/        what the stage built
 //	tmp/                           being built, or being removed
-//	lock/                          one pair of empty files per key
+//	lock/                          one pair of empty files per key, and one for the store
 //	downloads/                     verified downloads, named by their SHA-256
 //	logs/                          logs of builds
 //
@@ -25,9 +25,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,6 +43,8 @@ import (
 // goroutines, and several processes may use the same folder.
 type Store struct {
 	dir string
+
+	open *flock.Flock // shared by all that have the store open, until Close
 
 	mu     sync.Mutex
 	leases map[string]*flock.Flock // by name: entries in use, held until Close
@@ -95,11 +99,35 @@ func Open(dir string) (*Store, error) {
 	if err := s.sweep(); err != nil {
 		return nil, s.explain("clean the store", s.path(tmpDir), err)
 	}
+	s.open = flock.New(s.path(lockDir, "open"))
+	if err := s.open.RLock(); err != nil { // waits while another floe prunes downloads: seconds
+		return nil, s.explain("lock the store", s.open.Path(), err)
+	}
 	return s, nil
 }
 
-// Close gives up the hold on every entry that Do and Lookup returned, so that
-// Prune, here or in another process, may remove them.
+// alone runs a function while no other Store of the same folder is open, nor can be
+// opened. It is false, and nothing is run, where one is.
+func (s *Store) alone(fn func() error) (was bool, err error) {
+	defer func() {
+		if lerr := errors.Join(s.open.Unlock(), s.open.RLock()); lerr != nil && err == nil {
+			err = s.explain("lock the store", s.open.Path(), lerr)
+		}
+	}()
+	if err := s.open.Unlock(); err != nil {
+		return false, s.explain("lock the store", s.open.Path(), err)
+	}
+	switch ok, err := s.open.TryLock(); {
+	case err != nil:
+		return false, s.explain("lock the store", s.open.Path(), err)
+	case !ok:
+		return false, nil
+	}
+	return true, fn()
+}
+
+// Close gives up the hold on every entry that Do and Lookup returned and on the
+// downloads, so that Prune, here or in another process, may remove them.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +136,7 @@ func (s *Store) Close() error {
 		errs = append(errs, l.Close())
 	}
 	clear(s.leases)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.open.Close())...)
 }
 
 // Dir gives the store's folder, an absolute path.
@@ -158,18 +186,15 @@ func (s *Store) sweep() error {
 }
 
 // discard removes a folder of the store: first out of sight by a rename, so
-// that a kill on the way leaves no half of it where it was. The caller holds
-// the build lock of name.
+// that a kill on the way leaves no half of it where it was. It makes nothing, since
+// the disk may be full. The caller holds the build lock of name.
 func (s *Store) discard(path, name string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	grave, err := os.MkdirTemp(s.path(tmpDir), name+deadMark)
-	if err != nil {
+	grave := s.path(tmpDir, name+deadMark+strconv.FormatUint(rand.Uint64(), 36))
+	if err := os.Rename(path, grave); err != nil {
 		return err
-	}
-	if err := os.Rename(path, filepath.Join(grave, "x")); err != nil {
-		return errors.Join(err, os.Remove(grave))
 	}
 	return removeTree(grave)
 }
@@ -201,7 +226,7 @@ func (s *Store) explain(op, on string, err error) error {
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fault.New(fault.Missing, op, on, fmt.Errorf("%w (%s)", err, s.room()),
-			"free some space, or set "+EnvDir+" to a folder on a larger disk")
+			Room)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Missing, op, on, err,
 			"was floe run as root before? give the folder back to yourself, or set "+EnvDir+" to a folder of your own")
@@ -210,6 +235,9 @@ func (s *Store) explain(op, on string, err error) error {
 	}
 	return fault.New(fault.Missing, op, on, err, "")
 }
+
+// Room is what a person can do about a disk with no room for the store.
+const Room = "'floe prune' frees what recent builds did not use, and with --all everything that can be built again; or set " + EnvDir + " to a folder on a larger disk"
 
 // room says in words how much space is left for the store.
 func (s *Store) room() string {

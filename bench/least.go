@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"floe/assemble"
+	"floe/internal/arch"
+	"floe/internal/store"
+	"floe/steps"
+)
+
+// leastCase is a kind of image whose least memory is looked for: from an amount
+// that is enough, downwards in steps, in MiB, to one with which nothing works.
+type leastCase struct {
+	kind                  string
+	enough, step, nothing int
+	promise               string
+}
+
+var leastCases = []leastCase{
+	{steps.NoRuntime, 64, 8, 40, "64"},
+	{steps.Docker, 256, 32, 64, "256"},
+	{steps.Podman, 192, 32, 64, "192"},
+	{steps.Docker + "," + steps.Podman, 384, 32, 64, ""},
+}
+
+// leastPatience is how long a machine with little memory may take to where its
+// first container has ended.
+const leastPatience = 2 * time.Minute
+
+// least finds with how little memory images boot, and run a container.
+func (b *bench) least(ctx context.Context) error {
+	dir, err := store.DefaultDir()
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	program, err := assemble.New(assemble.Options{Store: s}).ArchiveQEMU(ctx, arch.AMD64)
+	if err != nil {
+		return err
+	}
+	for _, l := range leastCases {
+		base := image{arch.AMD64, l.kind}
+		if !b.wanted(base) {
+			continue
+		}
+		if _, err := os.Stat(b.path(base)); err != nil {
+			if _, err := b.build(ctx, "--runtime", base.kind, "-o", b.path(base)); err != nil {
+				return err
+			}
+		}
+		runs, answers := 0, 0
+		for memory := l.enough; memory > l.nothing; memory -= l.step {
+			try, cancel := context.WithTimeout(ctx, leastPatience)
+			one, err := b.boot(try, program, bootCase{image: base, memory: memory, cpus: 2})
+			cancel()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			fmt.Fprintf(os.Stderr, "%s, -m %d: ssh %.1f s, API %.1f s, container %.1f s, %s (%v)\n", base, memory,
+				one.ssh.Seconds(), one.runtime.Seconds(), one.container, strings.Join(one.killed, " "), err)
+			if err == nil {
+				runs = memory
+			}
+			if one.runtime > 0 {
+				answers = memory
+			}
+			if err != nil && one.runtime == 0 {
+				break
+			}
+		}
+		b.add(base.String()+": least memory with which a container runs", l.promise, "MiB", float64(runs))
+		b.add(base.String()+": least memory with which it answers", "", "MiB", float64(answers))
+	}
+	return nil
+}
