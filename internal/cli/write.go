@@ -97,7 +97,7 @@ func (t *terminal) write(ctx context.Context, w writing, path string) error {
 	image.Close() // the writer opens it with its own checks
 	order := stick.Order{
 		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Any: w.any,
-		Disk: disk.Identity, Unmount: disk.Mounts(), Protect: t.protected(),
+		Disk: disk.Identity, Unmount: disk.MountPoints(), Protect: t.protected(),
 	}
 	if why := disk.Refused(image.Size); why != "" {
 		return fault.New(fault.Disk, "write to", disk.Path, errors.New(why), "'floe disks' lists what can be written.")
@@ -251,7 +251,7 @@ func lossRows(d disks.Disk, data stick.Data) []ui.Row {
 	if why := d.Unusual(); why != "" {
 		rows = append(rows, ui.Row{Level: ui.Warn, Key: "unusual", Value: why})
 	}
-	for _, m := range d.Mounts() {
+	for _, m := range d.MountedOn() {
 		rows = append(rows, ui.Row{Level: ui.Warn, Key: "mounted", Value: m, Note: "will be unmounted"})
 	}
 	if len(d.Partitions) == 0 {
