@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,8 @@ type Image struct {
 	Size   int64  // bytes
 	SHA256 string // lower-case hexadecimal
 	Floe   bool   // it is one of floe's
+
+	pieces [][sha256.Size]byte // SHA-256 of each piece of chunk bytes; the last may be shorter
 }
 
 // floeLabel is the volume name of every image of floe's, and the name of the
@@ -90,25 +93,45 @@ func (i *Image) inspect(ctx context.Context, who *user.User, path string, any bo
 	return i.beside(who, path)
 }
 
-// sum reads the whole image.
+// sum reads the whole image. What goes into the hash of all goes into that of its
+// piece as well, at the same time.
 func (i *Image) sum(ctx context.Context, stage *report.Stage) (string, error) {
-	hash, buf := sha256.New(), make([]byte, 1<<20)
-	for at := int64(0); at < i.Size; {
+	hash, buf := sha256.New(), make([]byte, chunk)
+	i.pieces = make([][sha256.Size]byte, (i.Size+chunk-1)/chunk)
+	for p := range i.pieces {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		n, err := i.ReadAt(buf[:min(int64(len(buf)), i.Size-at)], at)
-		hash.Write(buf[:n])
-		at += int64(n)
-		if err != nil && at < i.Size {
+		at := int64(p) * chunk
+		b := buf[:min(chunk, i.Size-at)]
+		if err := i.read(b, at); err != nil {
 			return "", unreadable(i.Name(), err)
 		}
-		if at%(32<<20) == 0 {
+		var piece sync.WaitGroup
+		piece.Go(func() { i.pieces[p] = sha256.Sum256(b) })
+		hash.Write(b)
+		piece.Wait()
+		if p%32 == 0 {
 			stage.Progress(at, i.Size, report.Bytes)
 		}
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
+
+// read fills b from a place in the image.
+func (i *Image) read(b []byte, at int64) error {
+	n, err := i.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return errors.New("it became shorter meanwhile")
+	}
+	return err
+}
+
+// had tells whether a piece is as it was when the image was looked at.
+func (i *Image) had(b []byte, at int64) bool { return sha256.Sum256(b) == i.pieces[at/chunk] }
 
 // beside compares with the image's .sha256, as sha256sum writes it.
 func (i *Image) beside(who *user.User, path string) error {

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"floe/internal/disks"
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
 	"floe/internal/report"
@@ -77,6 +76,17 @@ func (s *story) Emit(e report.Event) {
 
 func (s *story) String() string { return strings.Join(s.lines, "\n") }
 
+// inspected opens an image, whoever made it.
+func inspected(t *testing.T, path string) *Image {
+	t.Helper()
+	image, err := Inspect(t.Context(), path, true, report.Start(report.Discard, "x", "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { image.Close() })
+	return image
+}
+
 // newFile makes a device of 64 MiB and a job that writes an image of some
 // 20 MiB onto it.
 func newFile(t *testing.T, data Data) (*file, *job, *story) {
@@ -90,14 +100,8 @@ func newFile(t *testing.T, data Data) (*file, *job, *story) {
 	if err := f.Truncate(dev.size); err != nil {
 		t.Fatal(err)
 	}
-	path := disktest.Image(t, 1, 20)
-	image, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { image.Close() })
 	s := &story{}
-	j, err := newJob(order(t, path, disks.Disk{Identity: disks.Identity{}}, data), image, true, dev, "/dev/stick", s)
+	j, err := newJob(inspected(t, disktest.Image(t, 1, 20)), data, dev, "/dev/stick", s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +159,25 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}, fault.Verify, "first at byte 9437184"},
+		{"one byte flipped, and only once", func(f *file) {
+			var once sync.Once
+			f.onRead = func(b []byte, at int64) {
+				if within(b, at) {
+					once.Do(func() { b[place-at] ^= 0x10 })
+				}
+			}
+		}, fault.Verify, "first at byte 9437184"},
+		{"the first of several, which comes late", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				switch {
+				case within(b, at):
+					time.Sleep(50 * time.Millisecond)
+					b[place-at] ^= 0x10
+				case at > place:
+					b[0] ^= 0x10
+				}
+			}
+		}, fault.Verify, "first at byte 9437184"},
 		{"the first MiB reads back wrong", func(f *file) {
 			f.onRead = func(b []byte, at int64) {
 				if at == 0 {
@@ -187,6 +210,52 @@ func TestFaults(t *testing.T) {
 			}
 			unbootable(t, head, tail)
 		})
+	}
+}
+
+// TestImageChanges: an image that is not any more what was looked at is told
+// from a disk that is worn out, and never becomes bootable.
+func TestImageChanges(t *testing.T) {
+	const place = 9 * mib
+	change := func(path string, at int64) {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteAt([]byte("changed"), at)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	dev, j, _ := newFile(t, NewData)
+	var once sync.Once
+	dev.onWrite = func([]byte, int64) error {
+		once.Do(func() { change(j.image.Name(), place) })
+		return nil
+	}
+	_, err := j.run(t.Context())
+	if fault.Code(err) != int(fault.Verify) || !strings.Contains(err.Error(), "the image changed") || !strings.Contains(fault.Hint(err), "does not boot") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+
+	image := inspected(t, disktest.Image(t, 2, 3))
+	change(image.Name(), 100)
+	if _, err := newJob(image, NewData, dev, "/dev/stick", report.Discard); fault.Code(err) != int(fault.Verify) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
+		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+
+	dev, j, _ = newFile(t, NewData)
+	once = sync.Once{}
+	dev.onWrite = func([]byte, int64) error {
+		once.Do(func() {
+			if err := os.Truncate(j.image.Name(), place); err != nil {
+				t.Error(err)
+			}
+		})
+		return nil
+	}
+	if _, err := j.run(t.Context()); fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "it became shorter") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -233,12 +302,7 @@ func TestHoles(t *testing.T) {
 				}
 				return nil
 			}
-			file, err := os.Open(image)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			j, err := newJob(order(t, image, disks.Disk{}, NoData), file, false, dev, "/dev/stick", report.Discard)
+			j, err := newJob(inspected(t, image), NoData, dev, "/dev/stick", report.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,13 +331,13 @@ func TestKeptWhileWriting(t *testing.T) {
 	if _, err := j.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second, err := newJob(order(t, j.image.Name(), disks.Disk{}, KeepData), j.image, true, dev, "/dev/stick", report.Discard)
+	second, err := newJob(j.image, KeepData, dev, "/dev/stick", report.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	looked := false
 	dev.onWrite = func(_ []byte, at int64) error {
-		if at <= headSize || at >= j.size || looked {
+		if at <= headSize || at >= j.image.Size || looked {
 			return nil
 		}
 		looked = true
