@@ -172,24 +172,8 @@ func (j *job) flush(_ context.Context, _ *report.Stage) (string, error) {
 // finish writes the partition tables, and the first MiB last.
 func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 	l := j.layout
-	if l.hasData() && !l.keep {
-		zero := aligned(dataWipe)
-		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
-		for _, at := range []int64{start, end - dataWipe} {
-			if err := j.put(zero, at); err != nil {
-				return "", err
-			}
-		}
-	}
-	// An image that is not floe's may reach into the disk's end, and then it
-	// is right already.
-	if j.image.Size <= j.last() {
-		if err := j.putBack(l.tail, j.last()); err != nil {
-			return "", err
-		}
-	}
-	if err := j.putBack(l.head, 0); err != nil {
-		// It may boot, and it may be wrong.
+	if err := j.tables(); err != nil {
+		// It may boot, from either copy of the table, and it may be wrong.
 		_ = j.put(l.blankHead, 0)
 		_ = j.put(l.blankTail, j.last())
 		_ = j.dev.Flush()
@@ -198,13 +182,36 @@ func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 	if err := j.dev.Reread(); err != nil {
 		stage.Log("the kernel does not read the new partition table before the disk is plugged in again: " + err.Error())
 	}
+	size := humanize.Bytes(uint64(l.data.Sectors * iso.SectorSize))
 	switch {
 	case l.keep:
-		return "data partition kept, " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+		return "data partition kept, " + size, nil
 	case l.hasData():
-		return "data partition of " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+		return "data partition of " + size, nil
 	}
 	return "", nil
+}
+
+// tables empties the data partition, and writes what makes the disk bootable.
+func (j *job) tables() error {
+	l := j.layout
+	if l.hasData() && !l.keep {
+		zero := aligned(dataWipe)
+		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
+		for _, at := range []int64{start, end - dataWipe} {
+			if err := j.put(zero, at); err != nil {
+				return err
+			}
+		}
+	}
+	// An image that is not floe's may reach into the disk's end, and then it
+	// is right already.
+	if j.image.Size <= j.last() {
+		if err := j.putBack(l.tail, j.last()); err != nil {
+			return err
+		}
+	}
+	return j.putBack(l.head, 0)
 }
 
 // putBack writes, flushes and reads back.

@@ -185,6 +185,13 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}, fault.Verify, "other bytes"},
+		{"the backup of the partition table reads back wrong", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				if at == f.size-tailSize {
+					b[600]++
+				}
+			}
+		}, fault.Verify, "other bytes"},
 		{"it claims more than it has", func(f *file) { // and goes around
 			f.onWrite = func(b []byte, at int64) error {
 				if at >= 16*mib {
