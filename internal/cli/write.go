@@ -177,18 +177,26 @@ func (t *terminal) inspect(ctx context.Context, path string, any bool) (*stick.I
 }
 
 // data decides about the rest of the disk. An earlier data partition is never
-// lost without having been named.
+// lost without having been named. An image that is not floe's takes all of the
+// disk.
 func (t *terminal) data(ctx context.Context, w writing, disk disks.Disk, floe bool) (stick.Data, error) {
 	there := hasData(disk)
+	wrong := func(why error, hint string) error { return fault.New(fault.Usage, "write an image", "", why, hint) }
 	switch {
-	case w.keepData && floe:
+	case !floe && w.keepData:
+		return "", wrong(errors.New("an image that is not floe's takes all of the disk: --keep-data cannot keep anything"), "--no-data says that the data partition may be lost.")
+	case w.keepData:
 		return stick.KeepData, nil
-	case w.noData || !floe:
+	case w.noData:
+		return stick.NoData, nil
+	case !floe && there && w.serial != "" && !w.freshData:
+		return "", wrong(fmt.Errorf("%s has a data partition, and an image that is not floe's takes all of the disk", disk.Path), "--no-data says that it may be lost.")
+	case !floe:
 		return stick.NoData, nil
 	case w.freshData || !there:
 		return stick.NewData, nil
 	case w.serial != "":
-		return "", fault.New(fault.Usage, "write an image", "", fmt.Errorf("%s has a data partition", disk.Path), "Add --keep-data, --new-data or --no-data.")
+		return "", wrong(fmt.Errorf("%s has a data partition", disk.Path), "Add --keep-data, --new-data or --no-data.")
 	}
 	answer, err := t.ask(ctx, fmt.Sprintf("%s has a data partition of an earlier Floe. Type keep, or lose: ", disk.Path))
 	if err != nil {

@@ -202,7 +202,11 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 	if _, err := dev.ReadAt(old, 0); err != nil {
 		return nil, j.broken("read", 0, err)
 	}
-	if !image.Floe {
+	switch {
+	case image.Floe:
+	case data == KeepData:
+		return nil, refuse(path, errors.New("an image that is not floe's takes all of it: its data partition cannot be kept"), "Nothing was changed.")
+	default:
 		data = ""
 	}
 	var err error

@@ -156,7 +156,11 @@ func TestForeign(t *testing.T) {
 	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "--any") {
 		t.Errorf("%v", err)
 	}
-	o.Any = true
+	o.Any, o.Data = true, KeepData
+	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "cannot be kept") {
+		t.Errorf("a data partition is to be kept: %v", err)
+	}
+	o.Data = NewData
 	mustWrite(t, o)
 	b, err := os.ReadFile(image)
 	if err != nil {
