@@ -169,16 +169,17 @@ func (g *guest) do(command string, args any) {
 // broken ends a test whose guest does not answer.
 func (g *guest) broken(err error) {
 	g.t.Helper()
-	if g.fragile {
-		ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
-		defer cancel()
-		var died *qemu.DiedError
-		if _, end := g.machine.Wait(ctx); errors.As(end, &died) {
-			g.ended = true
-			g.t.Skipf("QEMU itself ended (%s), so that this is done again: %v", died.How, died.Log)
-		}
+	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+	defer cancel()
+	var died *qemu.DiedError
+	if _, end := g.machine.Wait(ctx); !errors.As(end, &died) {
+		g.t.Fatal(err)
 	}
-	g.t.Fatal(err)
+	if !g.fragile {
+		g.t.Fatalf("%v: QEMU itself ended (%s): %v", err, died.How, died.Log)
+	}
+	g.ended = true
+	g.t.Skipf("QEMU itself ended (%s), so that this is done again: %v", died.How, died.Log)
 }
 
 // object is an argument of QEMU's.

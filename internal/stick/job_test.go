@@ -17,6 +17,7 @@ import (
 
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
+	"floe/internal/iso"
 	"floe/internal/report"
 )
 
@@ -320,8 +321,10 @@ func TestHoles(t *testing.T) {
 				}
 				return
 			}
-			got := make([]byte, len(b))
-			if _, readErr := f.ReadAt(got, 0); err != nil || readErr != nil || !bytes.Equal(got, b) {
+			got, end := make([]byte, len(b)), make([]byte, iso.SectorSize-len(b)%iso.SectorSize)
+			_, readErr := f.ReadAt(got, 0)
+			_, endErr := f.ReadAt(end, int64(len(b)))
+			if readErr = errors.Join(readErr, endErr); err != nil || readErr != nil || !bytes.Equal(got, b) || len(bytes.Trim(end, "\x00")) > 0 {
 				t.Errorf("%v, %v, or the image is not on the disk", err, readErr)
 			}
 			if sent.Load() != tt.sent {
