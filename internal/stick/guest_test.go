@@ -258,9 +258,15 @@ func (g *guest) brake(s stickDevice, bytesPerSecond int) {
 	g.do("block_set_io_throttle", object{"id": disk, "bps": 0, "bps_rd": 0, "bps_wr": bytesPerSecond, "iops": 0, "iops_rd": 0, "iops_wr": 0})
 }
 
-// pull pulls a stick out, and waits until the guest has noticed.
+// pull pulls a stick out, and waits until the guest has noticed. One on UAS is
+// detached first: QEMU aborts where it goes away with packets under way
+// (usb_uas_cancel_io: Assertion ... failed).
 func (g *guest) pull(s stickDevice) {
 	g.t.Helper()
+	if s.uas {
+		g.do("qom-set", object{"path": "/machine/peripheral/" + s.id, "property": "attached", "value": false})
+		g.misses(s.serial)
+	}
 	g.do("device_del", object{"id": s.id})
 	g.misses(s.serial)
 }
