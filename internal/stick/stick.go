@@ -3,15 +3,15 @@
 //
 // The order of things is what makes that so:
 //
-//  1. the image and the disk are looked at; whatever is wrong is refused
-//     before anything is lost
+//  1. the image, by its SHA-256, and the disk are looked at; whatever is wrong
+//     is refused before anything is lost
 //  2. the disk is opened exclusively, and compared with the one that was
 //     chosen: model, serial number, size, device number, the kernel's count
 //  3. its first MiB and the backup of its partition table are blanked, so that
 //     neither BIOS nor UEFI finds anything to boot
 //  4. the image goes onto it from the second MiB on, past the page cache
-//  5. that is read back from the disk, and each MiB of it compared by SHA-256
-//     with what was looked at
+//  5. that is read back from the disk, and the hash of each MiB of it compared
+//     with that of the image when it was looked at
 //  6. the partition tables are made for the size of the disk, and the first
 //     MiB is written last
 //
