@@ -7,11 +7,15 @@
 //	go run ./bench -runs 9    more runs of each boot
 //	go run ./bench -arch amd64,arm64
 //	go run ./bench -sticks    only the writing of sticks; as root, on loop devices
+//	go run ./bench -sticks -pairs 60    the same on a machine that has other work
 //	go run ./bench -roots     only the memory that each kind of root takes
 //	go run ./bench -least     only the least memory of each runtime
 //
-// Times are medians over the runs, with the least and the greatest. Processor
-// times are user and system time of the whole process with its children.
+// Figures are medians over the runs, with the least and the greatest, and of
+// many runs with the range in which the median is by 95 %. What is measured against
+// another program is measured in pairs, of each of which the ratio is taken, so that
+// other work on the machine meets both. Processor times are user and system time of
+// the whole process with its children.
 package main
 
 import (
@@ -31,6 +35,7 @@ import (
 func main() {
 	cold := flag.Bool("cold", false, "measure a build from an empty store as well")
 	runs := flag.Int("runs", 5, "runs of each boot and each repeated build")
+	pairs := flag.Int("pairs", 20, "pairs of dd and floe, of sticks")
 	archs := flag.String("arch", string(arch.AMD64), "architectures, with commas between them")
 	sticks := flag.Bool("sticks", false, "measure only how sticks are written")
 	roots := flag.Bool("roots", false, "measure only the memory that each kind of root takes")
@@ -38,7 +43,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *archs, which{*cold, *sticks, *roots, *least}, *runs); err != nil {
+	if err := run(ctx, *archs, which{*cold, *sticks, *roots, *least}, *runs, *pairs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -47,42 +52,16 @@ func main() {
 	}
 }
 
-// figure is a row of the result.
-type figure struct {
-	name    string
-	promise string
-	values  []float64 // of each run
-	unit    string
-}
-
-// String gives the median, and the range where there are several runs.
-func (f figure) String() string {
-	v := slices.Sorted(slices.Values(f.values))
-	format := "%.0f"
-	switch f.unit {
-	case "s":
-		format = "%.2f"
-	case "MB":
-		format = "%.1f"
-	}
-	number := func(x float64) string { return fmt.Sprintf(format, x) }
-	text := number(v[len(v)/2]) + " " + f.unit
-	if len(v) > 1 {
-		text += fmt.Sprintf(" (%s to %s, %d runs)", number(v[0]), number(v[len(v)-1]), len(v))
-	}
-	return text
-}
-
 // which of the measurements are wanted besides the usual, or alone.
 type which struct{ cold, sticks, roots, least bool }
 
-func run(ctx context.Context, archs string, w which, runs int) error {
+func run(ctx context.Context, archs string, w which, runs, pairs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, runs: runs}
+	b := &bench{dir: dir, runs: runs, pairs: pairs}
 	for name := range strings.SplitSeq(archs, ",") {
 		a, err := arch.Parse(name)
 		if err != nil {
@@ -111,15 +90,23 @@ func run(ctx context.Context, archs string, w which, runs int) error {
 	for _, f := range b.figures {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", f.name, f, f.promise)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, note := range b.notes {
+		fmt.Println(note)
+	}
+	return nil
 }
 
 // bench collects figures.
 type bench struct {
 	dir, floe string
 	archs     []arch.Arch
-	runs      int
+	runs      int // of each boot and each repeated build
+	pairs     int // of dd and floe
 	figures   []figure
+	notes     []string // what was measured on
 }
 
 func (b *bench) add(name, promise, unit string, values ...float64) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/adrg/xdg"
@@ -66,7 +67,7 @@ func diskRow(d disks.Disk) ui.Row {
 	if holds := d.Holds(); d.Size > 0 {
 		row.Value += "\n" + holds
 	}
-	for _, m := range d.Mounts() {
+	for _, m := range d.MountedOn() {
 		row.Value += "\nmounted on " + m
 	}
 	switch why := d.Refused(0); {
@@ -113,8 +114,8 @@ func (t *terminal) protected() []string {
 	if dir == "" {
 		dir, _ = store.DefaultDir()
 	}
-	if dir != "" {
-		paths = append(paths, dir)
+	if full, err := filepath.Abs(dir); err == nil {
+		paths = append(paths, full)
 	}
 	return paths
 }

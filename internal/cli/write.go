@@ -97,7 +97,7 @@ func (t *terminal) write(ctx context.Context, w writing, path string) error {
 	image.Close() // the writer opens it with its own checks
 	order := stick.Order{
 		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Any: w.any,
-		Disk: disk.Identity, Unmount: disk.Mounts(), Protect: t.protected(),
+		Disk: disk.Identity, Unmount: disk.MountPoints(), Protect: t.protected(),
 	}
 	if why := disk.Refused(image.Size); why != "" {
 		return fault.New(fault.Disk, "write to", disk.Path, errors.New(why), "'floe disks' lists what can be written.")
@@ -177,18 +177,26 @@ func (t *terminal) inspect(ctx context.Context, path string, any bool) (*stick.I
 }
 
 // data decides about the rest of the disk. An earlier data partition is never
-// lost without having been named.
+// lost without having been named. An image that is not floe's takes all of the
+// disk.
 func (t *terminal) data(ctx context.Context, w writing, disk disks.Disk, floe bool) (stick.Data, error) {
 	there := hasData(disk)
+	wrong := func(why error, hint string) error { return fault.New(fault.Usage, "write an image", "", why, hint) }
 	switch {
-	case w.keepData && floe:
+	case !floe && w.keepData:
+		return "", wrong(errors.New("an image that is not floe's takes all of the disk: --keep-data cannot keep anything"), "--no-data says that the data partition may be lost.")
+	case w.keepData:
 		return stick.KeepData, nil
-	case w.noData || !floe:
+	case w.noData:
+		return stick.NoData, nil
+	case !floe && there && w.serial != "" && !w.freshData:
+		return "", wrong(fmt.Errorf("%s has a data partition, and an image that is not floe's takes all of the disk", disk.Path), "--no-data says that it may be lost.")
+	case !floe:
 		return stick.NoData, nil
 	case w.freshData || !there:
 		return stick.NewData, nil
 	case w.serial != "":
-		return "", fault.New(fault.Usage, "write an image", "", fmt.Errorf("%s has a data partition", disk.Path), "Add --keep-data, --new-data or --no-data.")
+		return "", wrong(fmt.Errorf("%s has a data partition", disk.Path), "Add --keep-data, --new-data or --no-data.")
 	}
 	answer, err := t.ask(ctx, fmt.Sprintf("%s has a data partition of an earlier Floe. Type keep, or lose: ", disk.Path))
 	if err != nil {
@@ -251,7 +259,7 @@ func lossRows(d disks.Disk, data stick.Data) []ui.Row {
 	if why := d.Unusual(); why != "" {
 		rows = append(rows, ui.Row{Level: ui.Warn, Key: "unusual", Value: why})
 	}
-	for _, m := range d.Mounts() {
+	for _, m := range d.MountedOn() {
 		rows = append(rows, ui.Row{Level: ui.Warn, Key: "mounted", Value: m, Note: "will be unmounted"})
 	}
 	if len(d.Partitions) == 0 {

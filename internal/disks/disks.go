@@ -185,12 +185,28 @@ func (d Disk) Refused(need int64) string {
 	return ""
 }
 
-// Mounts are the mount points that the person can agree to lose.
-func (d Disk) Mounts() (points []string) {
+// Mounts are the mounts that the person can agree to lose.
+func (d Disk) Mounts() (list []Use) {
 	for _, u := range d.Uses {
 		if u.Kind == Mount && !u.Firm {
-			points = append(points, u.What)
+			list = append(list, u)
 		}
+	}
+	return list
+}
+
+// MountedOn are their mount points, as a person is shown them.
+func (d Disk) MountedOn() (points []string) {
+	for _, u := range d.Mounts() {
+		points = append(points, u.What)
+	}
+	return points
+}
+
+// MountPoints are their mount points, as the kernel knows them.
+func (d Disk) MountPoints() (points []string) {
+	for _, u := range d.Mounts() {
+		points = append(points, u.At)
 	}
 	return points
 }

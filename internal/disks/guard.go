@@ -13,7 +13,8 @@ import (
 // Use is one use that the running system makes of a disk.
 type Use struct {
 	Kind Kind     `json:"kind"`
-	What string   `json:"what"`          // mount point, swap area, or the device that has it open
+	What string   `json:"what"`          // mount point, swap area, or the device that has it open, made harmless for a terminal
+	At   string   `json:"-"`             // mount point, as the kernel knows it
 	Via  []string `json:"via,omitempty"` // devices in between, nearest to the disk first
 	Firm bool     `json:"firm"`          // the system needs it: the disk is never written
 }
@@ -61,15 +62,17 @@ func (s System) watchful(protect []string) (*watch, error) {
 	w := &watch{s: s, uses: map[string][]Use{}, seen: map[string]bool{}}
 	needed := map[mount]bool{}
 	for _, path := range append([]string{"/"}, protect...) {
-		if m, ok := covering(mounts, path); ok {
-			needed[m] = true
+		for _, p := range []string{path, resolved(path)} {
+			if m, ok := covering(mounts, p); ok {
+				needed[m] = true
+			}
 		}
 	}
 	for _, m := range mounts {
 		firm := needed[m] || !slices.ContainsFunc(desktop, func(dir string) bool { return within(m.point, dir) })
 		found := 0
 		for _, n := range s.devices(m) {
-			found += w.walk(n, Use{Kind: Mount, What: tame(m.point), Firm: firm}, mounts)
+			found += w.walk(n, Use{Kind: Mount, What: tame(m.point), At: m.point, Firm: firm}, mounts)
 		}
 		if found == 0 && needed[m] && m.number.Major != 0 {
 			return nil, fmt.Errorf("the disk that carries %s (device number %s) cannot be found: no disk is safe", m.point, m.number)
@@ -88,6 +91,18 @@ func (s System) watchful(protect []string) (*watch, error) {
 		}
 	}
 	return w, nil
+}
+
+// resolved follows the links of a path, as far as there is something at it.
+func resolved(path string) string {
+	if full, err := filepath.EvalSymlinks(path); err == nil {
+		return full
+	}
+	dir := filepath.Dir(path)
+	if dir == path {
+		return path
+	}
+	return filepath.Join(resolved(dir), filepath.Base(path))
 }
 
 // walk goes from a device to the disks that it lies on, and notes the use with

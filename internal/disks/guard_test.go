@@ -141,7 +141,7 @@ func TestWhatCanBeGivenUp(t *testing.T) {
 	m.part("sda", 1, "sda1", "8:1", 4*gb, nil).part("sda", 2, "sda2", "8:2", 4*gb, nil)
 	m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("8:1", `/media/ada/MY\040STICK`, "vfat", "/dev/sda1"), mountLine("8:2", "/mnt", "ext4", "/dev/sda2"))
 	d := m.find(Options{})["sda"]
-	if got := strings.Join(d.Mounts(), ","); got != "/media/ada/MY STICK,/mnt" || d.Refused(0) != "" {
+	if got := strings.Join(d.MountedOn(), ","); got != "/media/ada/MY STICK,/mnt" || d.Refused(0) != "" {
 		t.Errorf("%q, %q", got, d.Refused(0))
 	}
 }

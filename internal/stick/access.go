@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,21 +121,21 @@ func opening(disk disks.Disk, err error) error {
 // unmount takes away the mounts of the disk, all of which the person must have
 // agreed to lose.
 func unmount(ctx context.Context, disk disks.Disk, agreed []string, a access, stage *report.Stage) error {
-	points := disk.Mounts()
-	for _, p := range points {
-		if !contains(agreed, p) {
-			return refuse(disk.Path, fmt.Errorf("it is mounted on %s, and that was not agreed to", p), "Nothing was changed. Unmount it, or choose the disk again.")
+	mounts := disk.Mounts()
+	for _, m := range mounts {
+		if !contains(agreed, m.At) {
+			return refuse(disk.Path, fmt.Errorf("it is mounted on %s, and that was not agreed to", m.What), "Nothing was changed. Unmount it, or choose the disk again.")
 		}
 	}
-	for i := len(points) - 1; i >= 0; i-- { // the last came last, and may be on another
-		if err := a.unmount(ctx, points[i]); err != nil {
+	for _, m := range slices.Backward(mounts) { // the last came last, and may be on another
+		if err := a.unmount(ctx, m.At); err != nil {
 			what := err
 			if errors.Is(err, unix.EBUSY) {
 				what = errors.New("a program has a file or a folder open there")
 			}
-			return fault.New(fault.Disk, "unmount", points[i], what, "Nothing was written. Close what uses it (a file manager, a shell) and try again.")
+			return fault.New(fault.Disk, "unmount", m.What, what, "Nothing was written. Close what uses it (a file manager, a shell) and try again.")
 		}
-		stage.Log("unmounted " + points[i])
+		stage.Log("unmounted " + m.What)
 	}
 	return nil
 }

@@ -3,11 +3,8 @@ package stick
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -20,15 +17,14 @@ import (
 
 // job writes one image to one device.
 type job struct {
-	image  *os.File
-	size   int64  // of the image, bytes
-	sum    string // SHA-256 of the image
-	dev    device
-	path   string // of the device, for people
-	layout layout
-	sink   report.Sink
-	stall  time.Duration // without progress, before it is said
-	began  bool          // the disk has lost what it held
+	image   *Image
+	dev     device
+	path    string // of the device, for people
+	layout  layout
+	buffers [workers][]byte // of chunk bytes
+	sink    report.Sink
+	stall   time.Duration // without progress, before it is said
+	began   bool          // the disk has lost what it held
 }
 
 // stallAfter is how long a disk may take nothing before that is said. Sticks
@@ -37,7 +33,7 @@ const stallAfter = 5 * time.Second
 
 // run does the steps from the first change of the disk on.
 func (j *job) run(ctx context.Context) (Result, error) {
-	result := Result{Path: j.path, Bytes: j.size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
+	result := Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
 	for _, step := range []struct {
 		id, title string
 		took      *time.Duration
@@ -104,6 +100,22 @@ func (j *job) broken(what string, at int64, err error) error {
 	return fault.New(fault.Disk, op, j.path, why, hint+j.state())
 }
 
+// other is the error of a disk that gives back what it was not given.
+func (j *job) other(where string) error {
+	return fault.New(fault.Verify, op, j.path, errors.New("it gives back other bytes than it was given, "+where),
+		"The disk is worn out, or claims more than it has; use another one. "+j.state())
+}
+
+// unread is the error of an image that cannot be read any more.
+func (j *job) unread(err error) error {
+	return fault.New(fault.Missing, "read the image", j.image.Name(), err, j.state())
+}
+
+// changed is the error of an image that is not any more what was looked at.
+func (j *job) changed() error {
+	return fault.New(fault.Verify, op, j.path, errors.New("the image changed while it was being written"), "Leave it alone meanwhile. "+j.state())
+}
+
 // errShort is the error of a device that takes or gives less than it should.
 var errShort = errors.New("the disk ends here")
 
@@ -149,85 +161,19 @@ func (j *job) blank(_ context.Context, _ *report.Stage) (string, error) {
 
 func (j *job) flush(_ context.Context, _ *report.Stage) (string, error) {
 	if err := j.dev.Flush(); err != nil {
-		return "", j.broken("flush", j.size, err)
+		return "", j.broken("flush", j.image.Size, err)
 	}
 	if err := j.dev.Forget(); err != nil {
-		return "", j.broken("flush", j.size, err)
+		return "", j.broken("flush", j.image.Size, err)
 	}
 	return "", nil
-}
-
-// verify reads back what was written, and compares it with the image that was
-// checked at first. The first MiB is still to come: it counts as the image
-// has it.
-func (j *job) verify(ctx context.Context, stage *report.Stage) (string, error) {
-	hash := sha256.New()
-	head := make([]byte, min(headSize, j.size))
-	if _, err := readFull(j.image, head, 0, j.size); err != nil {
-		return "", fault.New(fault.Missing, "read the image", j.image.Name(), err, j.state())
-	}
-	hash.Write(head)
-	start := time.Now()
-	err := j.readBack(ctx, stage, func(b []byte, _ int64) error {
-		hash.Write(b)
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != j.sum {
-		return "", j.wrong(ctx, stage)
-	}
-	return speed(j.size-headSize, time.Since(start)) + ", all as in the image", nil
-}
-
-// wrong finds the first byte that is not as in the image.
-func (j *job) wrong(ctx context.Context, stage *report.Stage) error {
-	const none = -1
-	first := int64(none)
-	image := make([]byte, chunk)
-	_ = j.readBack(ctx, stage, func(b []byte, at int64) error {
-		if _, err := j.image.ReadAt(image[:len(b)], at); err != nil {
-			return err
-		}
-		if !bytes.Equal(b, image[:len(b)]) {
-			for i := range b {
-				if b[i] != image[i] {
-					first = at + int64(i)
-					return errShort
-				}
-			}
-		}
-		return nil
-	})
-	if first == none {
-		return fault.New(fault.Verify, op, j.path, errors.New("the image changed while it was being written"), "Leave it alone meanwhile. "+j.state())
-	}
-	return fault.New(fault.Verify, op, j.path, fmt.Errorf("it gives back other bytes than it was given, first at byte %d", first),
-		"The disk is worn out, or claims more than it has; use another one. "+j.state())
 }
 
 // finish writes the partition tables, and the first MiB last.
 func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 	l := j.layout
-	if l.hasData() && !l.keep {
-		zero := aligned(dataWipe)
-		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
-		for _, at := range []int64{start, end - dataWipe} {
-			if err := j.put(zero, at); err != nil {
-				return "", err
-			}
-		}
-	}
-	// An image that is not floe's may reach into the disk's end, and then it
-	// is right already.
-	if j.size <= j.last() {
-		if err := j.putBack(l.tail, j.last()); err != nil {
-			return "", err
-		}
-	}
-	if err := j.putBack(l.head, 0); err != nil {
-		// It may boot, and it may be wrong.
+	if err := j.tables(); err != nil {
+		// It may boot, from either copy of the table, and it may be wrong.
 		_ = j.put(l.blankHead, 0)
 		_ = j.put(l.blankTail, j.last())
 		_ = j.dev.Flush()
@@ -236,13 +182,36 @@ func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 	if err := j.dev.Reread(); err != nil {
 		stage.Log("the kernel does not read the new partition table before the disk is plugged in again: " + err.Error())
 	}
+	size := humanize.Bytes(uint64(l.data.Sectors * iso.SectorSize))
 	switch {
 	case l.keep:
-		return "data partition kept, " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+		return "data partition kept, " + size, nil
 	case l.hasData():
-		return "data partition of " + humanize.Bytes(uint64(l.data.Sectors*iso.SectorSize)), nil
+		return "data partition of " + size, nil
 	}
 	return "", nil
+}
+
+// tables empties the data partition, and writes what makes the disk bootable.
+func (j *job) tables() error {
+	l := j.layout
+	if l.hasData() && !l.keep {
+		zero := aligned(dataWipe)
+		start, end := l.data.First*iso.SectorSize, (l.data.First+l.data.Sectors)*iso.SectorSize
+		for _, at := range []int64{start, end - dataWipe} {
+			if err := j.put(zero, at); err != nil {
+				return err
+			}
+		}
+	}
+	// An image that is not floe's may reach into the disk's end, and then it
+	// is right already.
+	if j.image.Size <= j.last() {
+		if err := j.putBack(l.tail, j.last()); err != nil {
+			return err
+		}
+	}
+	return j.putBack(l.head, 0)
 }
 
 // putBack writes, flushes and reads back.
@@ -258,8 +227,7 @@ func (j *job) putBack(b []byte, at int64) error {
 		return j.broken("read", at+int64(n), err)
 	}
 	if !bytes.Equal(b, back) {
-		return fault.New(fault.Verify, op, j.path, fmt.Errorf("it gives back other bytes than it was given, at %s", humanize.Bytes(uint64(at))),
-			"The disk is worn out, or claims more than it has; use another one. "+j.state())
+		return j.other("at " + humanize.Bytes(uint64(at)))
 	}
 	return nil
 }

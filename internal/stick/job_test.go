@@ -1,10 +1,8 @@
 package stick
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"floe/internal/disks"
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
 	"floe/internal/report"
@@ -77,6 +74,17 @@ func (s *story) Emit(e report.Event) {
 
 func (s *story) String() string { return strings.Join(s.lines, "\n") }
 
+// inspected opens an image, whoever made it.
+func inspected(t *testing.T, path string) *Image {
+	t.Helper()
+	image, err := Inspect(t.Context(), path, true, report.Start(report.Discard, "x", "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { image.Close() })
+	return image
+}
+
 // newFile makes a device of 64 MiB and a job that writes an image of some
 // 20 MiB onto it.
 func newFile(t *testing.T, data Data) (*file, *job, *story) {
@@ -90,14 +98,8 @@ func newFile(t *testing.T, data Data) (*file, *job, *story) {
 	if err := f.Truncate(dev.size); err != nil {
 		t.Fatal(err)
 	}
-	path := disktest.Image(t, 1, 20)
-	image, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { image.Close() })
 	s := &story{}
-	j, err := newJob(order(t, path, disks.Disk{Identity: disks.Identity{}}, data), image, true, dev, "/dev/stick", s)
+	j, err := newJob(inspected(t, disktest.Image(t, 1, 20)), data, dev, "/dev/stick", s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +157,35 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}, fault.Verify, "first at byte 9437184"},
+		{"one byte flipped, and only once", func(f *file) {
+			var once sync.Once
+			f.onRead = func(b []byte, at int64) {
+				if within(b, at) {
+					once.Do(func() { b[place-at] ^= 0x10 })
+				}
+			}
+		}, fault.Verify, "first at byte 9437184"},
+		{"the first of several, which comes late", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				switch {
+				case within(b, at):
+					time.Sleep(50 * time.Millisecond)
+					b[place-at] ^= 0x10
+				case at > place:
+					b[0] ^= 0x10
+				}
+			}
+		}, fault.Verify, "first at byte 9437184"},
 		{"the first MiB reads back wrong", func(f *file) {
 			f.onRead = func(b []byte, at int64) {
 				if at == 0 {
+					b[600]++
+				}
+			}
+		}, fault.Verify, "other bytes"},
+		{"the backup of the partition table reads back wrong", func(f *file) {
+			f.onRead = func(b []byte, at int64) {
+				if at == f.size-tailSize {
 					b[600]++
 				}
 			}
@@ -190,76 +218,6 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestHoles: a disk that discards gets no zeros, one that does not gets them,
-// and one that only says so is found out.
-func TestHoles(t *testing.T) {
-	image := foreign(t)
-	b, err := os.ReadFile(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		name    string
-		discard func(*file) func(at, n int64) error
-		class   fault.Class // 0: it is written
-		sent    int64       // bytes of zeros
-	}{
-		{"it discards", func(f *file) func(at, n int64) error {
-			return func(at, n int64) error {
-				_, err := f.File.WriteAt(make([]byte, n), at)
-				return err
-			}
-		}, 0, 0},
-		{"it cannot", func(*file) func(at, n int64) error { return nil }, 0, holeEnd - holeStart},
-		{"it keeps what it had", func(*file) func(at, n int64) error {
-			return func(int64, int64) error { return nil }
-		}, fault.Verify, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			dev := &file{File: f, size: 64 * mib}
-			if _, err := f.Write(bytes.Repeat([]byte{0xaa}, int(dev.size))); err != nil {
-				t.Fatal(err)
-			}
-			dev.discard = tt.discard(dev)
-			var sent atomic.Int64
-			dev.onWrite = func(b []byte, at int64) error {
-				if at >= holeStart && at < holeEnd {
-					sent.Add(int64(len(b)))
-				}
-				return nil
-			}
-			file, err := os.Open(image)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			j, err := newJob(order(t, image, disks.Disk{}, NoData), file, false, dev, "/dev/stick", report.Discard)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = j.run(t.Context())
-			if tt.class != 0 {
-				if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error(), fmt.Sprintf("first at byte %d", holeStart)) {
-					t.Errorf("%v", err)
-				}
-				return
-			}
-			got := make([]byte, len(b))
-			if _, readErr := f.ReadAt(got, 0); err != nil || readErr != nil || !bytes.Equal(got, b) {
-				t.Errorf("%v, %v, or the image is not on the disk", err, readErr)
-			}
-			if sent.Load() != tt.sent {
-				t.Errorf("%d bytes of zeros were sent, not %d", sent.Load(), tt.sent)
-			}
-		})
-	}
-}
-
 // TestKeptWhileWriting: at every moment the table has the data partition, and
 // nothing to boot.
 func TestKeptWhileWriting(t *testing.T) {
@@ -267,16 +225,15 @@ func TestKeptWhileWriting(t *testing.T) {
 	if _, err := j.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second, err := newJob(order(t, j.image.Name(), disks.Disk{}, KeepData), j.image, true, dev, "/dev/stick", report.Discard)
+	second, err := newJob(j.image, KeepData, dev, "/dev/stick", report.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	looked := false
+	var looked atomic.Bool
 	dev.onWrite = func(_ []byte, at int64) error {
-		if at <= headSize || at >= j.size || looked {
+		if at <= headSize || at >= j.image.Size || looked.Swap(true) {
 			return nil
 		}
-		looked = true
 		head, tail := make([]byte, headSize), make([]byte, tailSize)
 		_, err1 := dev.File.ReadAt(head, 0)
 		_, err2 := dev.File.ReadAt(tail, dev.size-tailSize)
@@ -287,7 +244,7 @@ func TestKeptWhileWriting(t *testing.T) {
 		}
 		return unix.EIO
 	}
-	if _, err := second.run(t.Context()); fault.Code(err) != int(fault.Disk) || !strings.Contains(fault.Hint(err), "data partition is still there") || !looked {
+	if _, err := second.run(t.Context()); fault.Code(err) != int(fault.Disk) || !strings.Contains(fault.Hint(err), "data partition is still there") || !looked.Load() {
 		t.Errorf("%v", err)
 	}
 }

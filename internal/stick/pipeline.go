@@ -6,104 +6,97 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"golang.org/x/sync/errgroup"
 
-	"floe/internal/fault"
 	"floe/internal/iso"
 	"floe/internal/report"
 )
 
 const (
-	chunk   = 1 << 20 // bytes of one read or write; a slow stick takes a second for it
-	writers = 4       // writes in flight, so that the disk never waits for the next
-	readers = 4       // reads in flight
-	spare   = 4       // buffers beyond those in flight
+	chunk   = 1 << 20 // bytes of a piece; a slow stick takes a second for it
+	workers = 4       // pieces under way, so that the disk never waits for the next
 )
 
-// piece is a part of the image on its way.
-type piece struct {
-	buf   []byte // of chunk bytes
-	n     int    // bytes of the image in it
-	at    int64
-	ready chan error // given once it has been read
+// queue gives out the pieces of an image in order, all but the first, until one
+// of them has failed. Whoever takes a piece finishes it: all before the one that
+// failed are done, and its error is that of the first place where something is
+// wrong.
+type queue struct {
+	mu   sync.Mutex
+	next int64 // where the next piece begins
+	size int64 // of the image
+	at   int64 // the piece that failed
+	err  error
 }
 
-// whole is the piece's bytes up to the end of its last sector.
-func (p *piece) whole() []byte {
-	n := (p.n + iso.SectorSize - 1) / iso.SectorSize * iso.SectorSize
-	clear(p.buf[p.n:n])
-	return p.buf[:n]
+// take gives where the next piece begins and how long it is; 0: there is none.
+func (q *queue) take(ctx context.Context) (at int64, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil || ctx.Err() != nil {
+		return 0, 0
+	}
+	at, n = q.next, int(max(0, min(chunk, q.size-q.next)))
+	q.next += int64(n)
+	return at, n
 }
 
-// pieces cuts the image, but for its first MiB, and hands each piece to next
-// with a buffer from the pool.
-func (j *job) pieces(ctx context.Context, pool chan []byte, next func(*piece) error) error {
-	for at := int64(headSize); at < j.size; at += chunk {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case buf := <-pool:
-			p := &piece{buf: buf, n: int(min(chunk, j.size-at)), at: at, ready: make(chan error, 1)}
-			if err := next(p); err != nil {
-				return err
+func (q *queue) fail(at int64, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil || at < q.at {
+		q.at, q.err = at, err
+	}
+}
+
+// each has do called for the pieces of the image but for the first MiB, several
+// at a time, with room for the piece up to the end of its last sector. It returns
+// once nothing is under way any more.
+func (j *job) each(ctx context.Context, stage *report.Stage, do func(b []byte, at int64, n int) error) error {
+	done, stop := j.watch(stage)
+	defer stop()
+	q := &queue{next: headSize, size: j.image.Size}
+	var group sync.WaitGroup
+	for _, buf := range j.buffers {
+		group.Go(func() {
+			for {
+				at, n := q.take(ctx)
+				if n == 0 {
+					return
+				}
+				if err := do(buf[:(n+iso.SectorSize-1)/iso.SectorSize*iso.SectorSize], at, n); err != nil {
+					q.fail(at, err)
+					return
+				}
+				done.Add(int64(n))
 			}
-		}
+		})
 	}
-	return nil
-}
-
-func newPool(n int) chan []byte {
-	pool := make(chan []byte, n)
-	for range n {
-		pool <- aligned(chunk)
+	group.Wait()
+	if q.err != nil {
+		return q.err
 	}
-	return pool
+	return ctx.Err()
 }
 
 // write puts all but the first MiB onto the disk.
 func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
-	start := time.Now()
-	done, stop := j.watch(stage)
-	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	pool, work, holes := newPool(writers+spare), make(chan *piece, spare), &holes{job: j}
-	group.Go(func() error {
-		defer close(work)
-		return j.pieces(ctx, pool, func(p *piece) error {
-			if _, err := readFull(j.image, p.buf[:p.n], p.at, j.size); err != nil {
-				return fault.New(fault.Missing, "read the image", j.image.Name(), err, j.state())
-			}
-			select {
-			case work <- p:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+	start, holes := time.Now(), &holes{job: j}
+	err := j.each(ctx, stage, func(b []byte, at int64, n int) error {
+		if err := j.image.read(b[:n], at); err != nil {
+			return j.unread(err)
+		}
+		clear(b[n:])
+		return holes.put(b, at)
 	})
-	for range writers {
-		group.Go(func() error {
-			for p := range work {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := holes.put(p); err != nil {
-					return err
-				}
-				done.Add(int64(p.n))
-				pool <- p.buf
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err != nil {
 		return "", err
 	}
-	said := speed(j.size-headSize, time.Since(start))
+	said := speed(j.image.Size-headSize, time.Since(start))
 	if n := holes.skipped.Load(); n > 0 {
 		said += ", " + humanize.Bytes(uint64(n)) + " of zeros without sending them"
 	}
@@ -119,85 +112,59 @@ type holes struct {
 	refused atomic.Bool  // the disk does not, and is not asked again
 }
 
-func (h *holes) put(p *piece) error {
-	b := p.whole()
+func (h *holes) put(b []byte, at int64) error {
 	if !h.refused.Load() && isZero(b) {
-		if h.dev.Discard(p.at, int64(len(b))) == nil {
+		if h.dev.Discard(at, int64(len(b))) == nil {
 			h.skipped.Add(int64(len(b)))
 			return nil
 		}
 		h.refused.Store(true) // whatever is wrong, writing tells it
 	}
-	return h.job.put(b, p.at)
+	return h.job.put(b, at)
 }
 
 // isZero tells whether bytes, one at least, are all zero: the first is, and
 // each is like the one before.
 func isZero(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
 
-// readBack reads all but the first MiB from the disk and hands it to see, in
-// order.
-func (j *job) readBack(ctx context.Context, stage *report.Stage, see func(b []byte, at int64) error) error {
-	done, stop := j.watch(stage)
-	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	pool, order := newPool(readers+spare), make(chan *piece, readers)
-	reading := make(chan struct{}, readers)
-	group.Go(func() error {
-		defer close(order)
-		return j.pieces(ctx, pool, func(p *piece) error {
-			reading <- struct{}{}
-			go func() {
-				defer func() { <-reading }()
-				n, err := j.dev.ReadAt(p.whole(), p.at)
-				if err == nil && n < p.n || errors.Is(err, io.EOF) {
-					err = errShort
-				}
-				if err != nil {
-					err = j.broken("read", p.at+int64(n), err)
-				}
-				p.ready <- err
-			}()
-			select {
-			case order <- p:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	group.Go(func() error {
-		for p := range order {
-			err := <-p.ready
-			if err == nil {
-				err = see(p.buf[:p.n], p.at)
-			}
-			if err != nil {
-				return err
-			}
-			done.Add(int64(p.n))
-			pool <- p.buf
+// verify reads back what was written, and compares each piece with the image as
+// it was when it was looked at. The first MiB is still to come.
+func (j *job) verify(ctx context.Context, stage *report.Stage) (string, error) {
+	start := time.Now()
+	err := j.each(ctx, stage, func(b []byte, at int64, n int) error {
+		got, err := j.dev.ReadAt(b, at)
+		if err == nil && got < n || errors.Is(err, io.EOF) {
+			err = errShort
+		}
+		if err != nil {
+			return j.broken("read", at+int64(got), err)
+		}
+		if !j.image.had(b[:n], at) {
+			return j.wrong(b[:n], at)
 		}
 		return nil
 	})
-	err := group.Wait()
-	for range readers { // no read goes on behind our back
-		reading <- struct{}{}
+	if err != nil {
+		return "", err
 	}
-	return err
+	return speed(j.image.Size-headSize, time.Since(start)) + ", all as in the image", nil
 }
 
-// readFull fills b from the image, and with zeros behind its end.
-func readFull(image io.ReaderAt, b []byte, at, size int64) (int, error) {
-	want := b[:max(0, min(int64(len(b)), size-at))]
-	n, err := image.ReadAt(want, at)
-	if n == len(want) {
-		return n, nil
+// wrong is the error of a piece that the disk gives back other than the image
+// had it when it was looked at. It finds the first byte.
+func (j *job) wrong(got []byte, at int64) error {
+	image := make([]byte, len(got))
+	if err := j.image.read(image, at); err != nil {
+		return j.unread(err)
 	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("it became shorter meanwhile")
+	if !j.image.had(image, at) {
+		return j.changed()
 	}
-	return n, err
+	first := 0
+	for first < len(got)-1 && got[first] == image[first] {
+		first++
+	}
+	return j.other(fmt.Sprintf("first at byte %d", at+int64(first)))
 }
 
 // watch reports how far a stage is, several times a second, and when the disk
@@ -206,7 +173,7 @@ func (j *job) watch(stage *report.Stage) (done *atomic.Int64, stop func()) {
 	const beat = 200 * time.Millisecond
 	done = &atomic.Int64{}
 	quit, ended := make(chan struct{}), make(chan struct{})
-	total := max(0, j.size-headSize)
+	total := max(0, j.image.Size-headSize)
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(min(beat, j.stall))

@@ -3,14 +3,15 @@
 //
 // The order of things is what makes that so:
 //
-//  1. the image and the disk are looked at; whatever is wrong is refused
-//     before anything is lost
+//  1. the image, by its SHA-256, and the disk are looked at; whatever is wrong
+//     is refused before anything is lost
 //  2. the disk is opened exclusively, and compared with the one that was
 //     chosen: model, serial number, size, device number, the kernel's count
 //  3. its first MiB and the backup of its partition table are blanked, so that
 //     neither BIOS nor UEFI finds anything to boot
 //  4. the image goes onto it from the second MiB on, past the page cache
-//  5. that is read back from the disk and compared by SHA-256
+//  5. that is read back from the disk, and the hash of each MiB of it compared
+//     with that of the image when it was looked at
 //  6. the partition tables are made for the size of the disk, and the first
 //     MiB is written last
 //
@@ -30,7 +31,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -126,7 +126,7 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 		return Result{}, stage.Fail(fault.New(fault.Missing, "give up the rights of root", "", err, "Nothing was changed."))
 	}
 	stage.Done(disk.Name() + ", " + humanize.Bytes(uint64(disk.Size)))
-	j, err := newJob(o, image.File, image.Floe, dev, disk.Path, sink)
+	j, err := newJob(image, o.Data, dev, disk.Path, sink)
 	if err != nil {
 		return Result{}, err
 	}
@@ -186,21 +186,31 @@ func look(o Order, s disks.System) (disks.Disk, error) {
 }
 
 // newJob reads what the disk has and plans what it will have.
-func newJob(o Order, image *os.File, floe bool, dev device, path string, sink report.Sink) (*job, error) {
-	j := &job{image: image, size: o.Size, sum: o.SHA256, dev: dev, path: path, sink: sink, stall: stallAfter}
+func newJob(image *Image, data Data, dev device, path string, sink report.Sink) (*job, error) {
+	j := &job{image: image, dev: dev, path: path, sink: sink, stall: stallAfter}
+	for i := range j.buffers {
+		j.buffers[i] = aligned(chunk)
+	}
 	head, old := aligned(headSize), aligned(headSize)
-	if _, err := readFull(image, head, 0, o.Size); err != nil {
-		return nil, fault.New(fault.Missing, "read the image", o.Image, err, "")
+	first := head[:min(headSize, image.Size)]
+	if err := image.read(first, 0); err != nil {
+		return nil, j.unread(err)
+	}
+	if !image.had(first, 0) {
+		return nil, j.changed()
 	}
 	if _, err := dev.ReadAt(old, 0); err != nil {
 		return nil, j.broken("read", 0, err)
 	}
-	data := o.Data
-	if !floe {
+	switch {
+	case image.Floe:
+	case data == KeepData:
+		return nil, refuse(path, errors.New("an image that is not floe's takes all of it: its data partition cannot be kept"), "Nothing was changed.")
+	default:
 		data = ""
 	}
 	var err error
-	if j.layout, err = plan(head, bytes.NewReader(old), o.Size, dev.Size(), data); err != nil {
+	if j.layout, err = plan(head, bytes.NewReader(old), image.Size, dev.Size(), data); err != nil {
 		return nil, refuse(path, err, "Nothing was changed.")
 	}
 	return j, nil

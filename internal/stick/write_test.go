@@ -156,7 +156,11 @@ func TestForeign(t *testing.T) {
 	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "--any") {
 		t.Errorf("%v", err)
 	}
-	o.Any = true
+	o.Any, o.Data = true, KeepData
+	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "cannot be kept") {
+		t.Errorf("a data partition is to be kept: %v", err)
+	}
+	o.Data = NewData
 	mustWrite(t, o)
 	b, err := os.ReadFile(image)
 	if err != nil {
@@ -303,7 +307,7 @@ func TestUnmount(t *testing.T) {
 	d := disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", d.Path)
 	base := "/mnt"
-	point, err := os.MkdirTemp(base, "floe test ")
+	point, err := os.MkdirTemp(base, "floe  test ") // as labels of sticks can be, which no line of text shows as they are
 	if err != nil {
 		t.Skip(err)
 	}
@@ -318,10 +322,22 @@ func TestUnmount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "unmount "+point) {
+	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "unmount "+strings.Join(strings.Fields(point), " ")) {
 		t.Errorf("%v", err)
 	}
 	busy.Close()
+	// What the person protects may be a link, and need not be there yet.
+	link := filepath.Join(t.TempDir(), "cache")
+	if err := os.Symlink(point, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, filepath.Join(link, "floe", "out")} {
+		o.Protect = []string{path}
+		if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "carries") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	o.Protect = nil
 	mustWrite(t, o)
 }
 
