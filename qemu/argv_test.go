@@ -112,7 +112,6 @@ func TestNewRefuses(t *testing.T) {
 		"medium without":    {Boot(CDROM, "")},
 		"firmware":          {With("coreboot")},
 		"bare on amd64":     {With(Bare)},
-		"seven CDs":         slices.Repeat([]Option{Boot(CDROM, "/x")}, 7),
 		"serial too long":   {Data("/x", strings.Repeat("s", 21))},
 		"nothing for amd64": {ByArch(map[arch.Arch]Option{arch.ARM64: Memory(64)})},
 	} {

@@ -87,7 +87,7 @@ type MediumKind string
 
 // The kinds of media.
 const (
-	CDROM    MediumKind = "cd"   // a CD in an AHCI drive (amd64) or a virtio SCSI drive (arm64)
+	CDROM    MediumKind = "cd"   // a CD in a virtio SCSI drive
 	USBStick MediumKind = "usb"  // a stick (usb-storage) in an xHCI port
 	VirtDisk MediumKind = "disk" // a virtio disk
 )
@@ -186,21 +186,13 @@ func (m Machine) checkForwards() error {
 	return nil
 }
 
-// checkMedia knows that the board q35 has room for six CDs, and that virtio
-// gives a serial number 20 bytes.
+// checkMedia knows that virtio gives a serial number 20 bytes.
 func (m Machine) checkMedia() error {
-	const room, serialRoom = 6, 20
-	cds := 0
+	const room = 20
 	for _, d := range m.Media {
-		if d.Kind == CDROM {
-			cds++
+		if len(d.Serial) > room {
+			return fmt.Errorf("the serial number %q is longer than %d bytes", d.Serial, room)
 		}
-		if len(d.Serial) > serialRoom {
-			return fmt.Errorf("the serial number %q is longer than %d bytes", d.Serial, serialRoom)
-		}
-	}
-	if cds > room {
-		return fmt.Errorf("%d CDs; there is room for %d", cds, room)
 	}
 	return nil
 }
