@@ -28,16 +28,11 @@ const patience = 5 * time.Minute
 
 // boots measures boots under emulation.
 func (b *bench) boots(ctx context.Context) error {
-	dir, err := store.DefaultDir()
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(dir)
+	builder, s, err := open()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	builder := assemble.New(assemble.Options{Store: s})
 	for _, c := range bootCases {
 		if !b.wanted(c.image) {
 			continue
@@ -57,6 +52,19 @@ func (b *bench) boots(ctx context.Context) error {
 		c.add(b, list)
 	}
 	return nil
+}
+
+// open gives a builder with the store that floe itself has.
+func open() (*assemble.Builder, *store.Store, error) {
+	dir, err := store.DefaultDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := store.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return assemble.New(assemble.Options{Store: s}), s, nil
 }
 
 // bootCase is a machine, and what is promised of its boot.

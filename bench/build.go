@@ -144,6 +144,15 @@ func (b *bench) path(i image) string {
 	return filepath.Join(b.dir, string(i.arch)+"-"+strings.ReplaceAll(i.kind, ",", "-")+".iso")
 }
 
+// have builds an image unless that was done before.
+func (b *bench) have(ctx context.Context, i image) error {
+	if _, err := os.Stat(b.path(i)); err == nil {
+		return nil
+	}
+	_, err := b.build(ctx, "--arch", string(i.arch), "--runtime", i.kind, "-o", b.path(i))
+	return err
+}
+
 // wanted tells whether an image was asked for.
 func (b *bench) wanted(i image) bool { return slices.Contains(b.archs, i.arch) }
 

@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"floe/assemble"
 	"floe/internal/arch"
-	"floe/internal/store"
 	"floe/steps"
 )
 
@@ -34,16 +32,12 @@ const leastPatience = 2 * time.Minute
 
 // least finds with how little memory images boot, and run a container.
 func (b *bench) least(ctx context.Context) error {
-	dir, err := store.DefaultDir()
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(dir)
+	builder, s, err := open()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	program, err := assemble.New(assemble.Options{Store: s}).ArchiveQEMU(ctx, arch.AMD64)
+	program, err := builder.ArchiveQEMU(ctx, arch.AMD64)
 	if err != nil {
 		return err
 	}
@@ -52,10 +46,8 @@ func (b *bench) least(ctx context.Context) error {
 		if !b.wanted(base) {
 			continue
 		}
-		if _, err := os.Stat(b.path(base)); err != nil {
-			if _, err := b.build(ctx, "--runtime", base.kind, "-o", b.path(base)); err != nil {
-				return err
-			}
+		if err := b.have(ctx, base); err != nil {
+			return err
 		}
 		runs, answers := 0, 0
 		for memory := l.enough; memory > l.nothing; memory -= l.step {

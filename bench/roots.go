@@ -13,7 +13,6 @@ import (
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/internal/initramfs"
-	"floe/internal/store"
 	"floe/qemu"
 	"floe/steps"
 )
@@ -33,23 +32,17 @@ func (b *bench) roots(ctx context.Context) error {
 	if !b.wanted(base) {
 		return nil
 	}
-	dir, err := store.DefaultDir()
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(dir)
+	builder, s, err := open()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	program, err := assemble.New(assemble.Options{Store: s}).ArchiveQEMU(ctx, base.arch)
+	program, err := builder.ArchiveQEMU(ctx, base.arch)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(b.path(base)); err != nil {
-		if _, err := b.build(ctx, "--runtime", base.kind, "-o", b.path(base)); err != nil {
-			return err
-		}
+	if err := b.have(ctx, base); err != nil {
+		return err
 	}
 	work := filepath.Join(b.dir, "roots")
 	if err := os.Mkdir(work, 0o755); err != nil {
