@@ -78,7 +78,7 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 	for _, name := range c.left {
 		opt.Stage.Log("left out /" + name + ", a link to nothing")
 	}
-	files, err := stage(c, d, filepath.Join(opt.Work, rootDir))
+	staged, err := stage(c, d, filepath.Join(opt.Work, rootDir))
 	if err != nil {
 		return err
 	}
@@ -88,13 +88,13 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 	if err := squash(ctx, opt); err != nil {
 		return err
 	}
-	return beside(opt, c, files)
+	return beside(opt, c, staged)
 }
 
 const rootDir = "root" // in Work: the package laid out
 
 // The compressor and its block size, by measurement: compression.md has the figures.
-var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "256K"}
+var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "64K", "-no-fragments"}
 
 // Compression tells how packages are compressed: an input to keys.
 func Compression() string { return strings.Join(compression, " ") }
@@ -114,7 +114,7 @@ func squash(ctx context.Context, opt Options) error {
 }
 
 // beside writes what stands beside a package.
-func beside(opt Options, c *choice, files []string) error {
+func beside(opt Options, c *choice, staged *stager) error {
 	d := &opt.Definition
 	name := d.Name + Ext
 	sum, size, err := digest(filepath.Join(opt.Out, name))
@@ -125,11 +125,11 @@ func beside(opt Options, c *choice, files []string) error {
 	for _, dep := range d.Depends {
 		deps.WriteString(dep + Ext + "\n")
 	}
-	for _, f := range files {
+	for _, f := range staged.files {
 		list.WriteString(f + "\n")
 	}
 	for ext, text := range map[string]string{
-		".dep": deps.String(), ".list": list.String(), ".sha256": sum + "  " + name + "\n", ".info": info(opt, c, size),
+		".dep": deps.String(), ".list": list.String(), ".sha256": sum + "  " + name + "\n", ".info": info(opt, c, staged.changed, size),
 	} {
 		if err := os.WriteFile(filepath.Join(opt.Out, name+ext), []byte(text), 0o644); err != nil {
 			return err
@@ -150,7 +150,7 @@ func digest(name string) (sum string, size int64, err error) {
 }
 
 // info is the .info file, in the fields of Tiny Core's.
-func info(opt Options, c *choice, size int64) string {
+func info(opt Options, c *choice, changed []string, size int64) string {
 	d := &opt.Definition
 	versions := map[string]string{}
 	for _, deb := range opt.Debs {
@@ -171,8 +171,8 @@ func info(opt Options, c *choice, size int64) string {
 	field("Copying-policy", "see usr/share/doc/*/copyright in the package")
 	field("Size", "%d", size)
 	field("Extension_by", "floe, for %s", opt.Arch)
-	for _, name := range d.Trim {
-		field("Changed", "%s: symbols for Go plugins taken out", name)
+	for _, what := range changed {
+		field("Changed", "%s", what)
 	}
 	for i, deb := range c.debs() {
 		label := "Made-from"

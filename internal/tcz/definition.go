@@ -47,8 +47,10 @@ type Definition struct {
 	Links map[string]string `toml:"links"` // made after all: path to target
 	Modes map[string]string `toml:"modes"` // path to octal mode, where it is not that of Debian's file
 	// Trim are Go programs whose symbols for plugins are taken out; see trim.
-	Trim   []string `toml:"trim"`
-	Concat []Concat `toml:"concat"` // files made of others
+	Trim []string `toml:"trim"`
+	// Prelink are programs that are linked to a fixed address; see prelink.
+	Prelink []string `toml:"prelink"`
+	Concat  []Concat `toml:"concat"` // files made of others
 
 	Groups   []Group  `toml:"group"`
 	Users    []User   `toml:"user"`
@@ -173,9 +175,30 @@ func (d *Definition) Check() error {
 	return errors.Join(errs...)
 }
 
+// change is what is done to a program of a Debian package.
+type change struct {
+	key, path string // of the definition
+	do        func([]byte) error
+	told      string // in the .info file
+}
+
+// errNeedless says that a program is already as a change would make it.
+var errNeedless = errors.New("there is nothing to change")
+
+// changes lists what is done to programs.
+func (d *Definition) changes() (list []change) {
+	for _, name := range d.Trim {
+		list = append(list, change{"trim", name, trim, "symbols for Go plugins taken out"})
+	}
+	for _, name := range d.Prelink {
+		list = append(list, change{"prelink", name, prelink, "linked to a fixed address"})
+	}
+	return list
+}
+
 // allPaths lists every path that the definition names.
 func (d *Definition) allPaths() []string {
-	list := slices.Concat(d.Paths, d.Optional, d.Leave, d.Trim)
+	list := slices.Concat(d.Paths, d.Optional, d.Leave, d.Trim, d.Prelink)
 	for p := range d.Links {
 		list = append(list, p)
 	}

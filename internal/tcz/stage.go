@@ -2,7 +2,6 @@ package tcz
 
 import (
 	"bytes"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,17 +10,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"floe/internal/arch"
 )
 
 // stager lays out a package in a folder. Files of Debian packages are hard
 // links to where these were unpacked.
 type stager struct {
-	dir   string
-	files []string // paths of files and links in the package
+	dir     string
+	files   []string // paths of files and links in the package
+	changed []string // what was done to programs of Debian's, for people
 }
 
 // stage lays out what was chosen and what the definition adds.
-func stage(c *choice, d *Definition, dir string) ([]string, error) {
+func stage(c *choice, d *Definition, dir string) (*stager, error) {
 	s := &stager{dir: dir}
 	names := make([]string, 0, len(c.taken))
 	for name := range c.taken {
@@ -49,9 +51,9 @@ func stage(c *choice, d *Definition, dir string) ([]string, error) {
 	if err := s.links(c, d); err != nil {
 		return nil, err
 	}
-	for _, name := range d.Trim {
-		if err := s.trim(name); err != nil {
-			return nil, fmt.Errorf("trim %s: %w", name, err)
+	for _, change := range d.changes() {
+		if err := s.change(change, c.arch); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", change.key, change.path, err)
 		}
 	}
 	for name, text := range d.Modes {
@@ -64,7 +66,7 @@ func stage(c *choice, d *Definition, dir string) ([]string, error) {
 		}
 	}
 	slices.Sort(s.files)
-	return s.files, nil
+	return s, nil
 }
 
 // free gives the host's path for a new file of the package, with its folder
@@ -148,26 +150,23 @@ func (s *stager) concat(x *index, f Concat) error {
 	return s.write(f.Path, b.Bytes(), 0o644)
 }
 
-// trim takes a program's symbols for plugins out. Of the file that was unpacked
-// it is a copy.
-func (s *stager) trim(name string) error {
-	host := filepath.Join(s.dir, filepath.FromSlash(name))
+// change changes a program. Of the file that was unpacked it is a copy. A program
+// that needs the change on amd64 need not on another architecture: Debian's
+// containerd for arm64 has no symbols for plugins.
+func (s *stager) change(c change, a arch.Arch) error {
+	host := filepath.Join(s.dir, filepath.FromSlash(c.path))
 	data, err := os.ReadFile(host)
 	if err != nil {
 		return err
 	}
-	dropped, err := trim(data)
-	if err == nil && dropped == 0 {
-		// What has such symbols on amd64 need not on another architecture:
-		// Debian's containerd for arm64 has none.
-		if f, bad := elf.NewFile(bytes.NewReader(data)); bad == nil && f.Machine != elf.EM_X86_64 {
-			return nil
-		}
-		err = errors.New("there is nothing to trim")
+	err = c.do(data)
+	if errors.Is(err, errNeedless) && a != arch.AMD64 {
+		return nil
 	}
 	if err != nil {
 		return err
 	}
+	s.changed = append(s.changed, c.path+": "+c.told)
 	if err := os.Remove(host); err != nil {
 		return err
 	}

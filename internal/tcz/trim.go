@@ -19,13 +19,13 @@ import (
 // could ask for it. All others stay, for a C library may look them up.
 // See the System V ABI, chapter 5, and for DT_GNU_HASH the comments in glibc's
 // elf/dl-lookup.c.
-func trim(data []byte) (dropped int, err error) {
+func trim(data []byte) error {
 	f, err := elf.NewFile(bytes.NewReader(data))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB {
-		return 0, errors.New("only 64-bit little-endian programs are trimmed")
+		return errors.New("only 64-bit little-endian programs are trimmed")
 	}
 	t := trimmer{data: data, sections: map[string]*elf.Section{}}
 	for _, s := range f.Sections {
@@ -33,11 +33,11 @@ func trim(data []byte) (dropped int, err error) {
 	}
 	for _, name := range []string{".dynsym", ".dynstr", ".gnu.hash", ".gnu.version", ".dynamic"} {
 		if t.sections[name] == nil {
-			return 0, fmt.Errorf("it has no section %s", name)
+			return fmt.Errorf("it has no section %s", name)
 		}
 	}
 	if t.sections[".hash"] != nil {
-		return 0, errors.New("it has a second table of symbols, .hash")
+		return errors.New("it has a second table of symbols, .hash")
 	}
 	return t.run()
 }
@@ -62,12 +62,12 @@ func (t *trimmer) bytes(name string) []byte {
 	return t.data[s.Offset : s.Offset+s.Size]
 }
 
-func (t *trimmer) run() (dropped int, err error) {
+func (t *trimmer) run() error {
 	le := binary.LittleEndian
 	syms, versions, strs, hash := t.bytes(".dynsym"), t.bytes(".gnu.version"), t.bytes(".dynstr"), t.bytes(".gnu.hash")
 	total, first := len(syms)/symSize, int(le.Uint32(hash[4:])) // symbols before the first are imports
 	if first > total || len(versions) < 2*total {
-		return 0, errors.New("its table of symbols is damaged")
+		return errors.New("its table of symbols is damaged")
 	}
 	wanted := t.wanted(total)
 	place := make([]int, total) // where a symbol goes; -1: nowhere
@@ -92,15 +92,15 @@ func (t *trimmer) run() (dropped int, err error) {
 		mark(used, strs, le.Uint32(syms[i*symSize:]))
 	}
 	if next == total {
-		return 0, nil
+		return errNeedless
 	}
 	table := gnuHash(first, names)
 	if len(table) > len(hash) {
-		return 0, errors.New("its table of symbols does not get smaller")
+		return errors.New("its table of symbols does not get smaller")
 	}
 	for _, name := range []string{".rela.dyn", ".rela.plt"} {
 		if err := renumber(t.bytes(name), place); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	clear(syms[next*symSize:])
@@ -112,7 +112,7 @@ func (t *trimmer) run() (dropped int, err error) {
 			strs[i] = 0
 		}
 	}
-	return total - next, nil
+	return nil
 }
 
 // wanted says which symbols relocations name.
