@@ -112,27 +112,6 @@ func (b *builder) make(ctx context.Context, args ...string) error {
 	})
 }
 
-// makeArgs are the arguments that every call of make has.
-func makeArgs(target, host arch.Arch) []string {
-	args := []string{"ARCH=" + target.Kernel()}
-	if flags := compilerFlags[target]; flags != "" {
-		args = append(args, "KCFLAGS="+flags)
-	}
-	if target != host {
-		args = append(args, "CROSS_COMPILE="+target.Triplet()+"-")
-	}
-	return args
-}
-
-// compilerFlags are for every C file of the kernel, beside its own.
-var compilerFlags = map[arch.Arch]string{
-	// Optimising for size, gcc writes "rep stos" and "rep movs" wherever it
-	// knows the length. Those are slow to start on a processor and slow all
-	// the way in an emulator, where each byte is a step of a loop. The
-	// kernel's own memset and memcpy choose what the processor is good at.
-	arch.AMD64: "-mstringop-strategy=libcall",
-}
-
 // makeEnv is what the kernel would otherwise take from the machine that it is
 // built on (Documentation/kbuild/reproducible-builds.rst).
 func makeEnv(t time.Time) []string {

@@ -1,0 +1,43 @@
+package kernel
+
+import "floe/internal/arch"
+
+// makeArgs are the arguments that every call of make has.
+func makeArgs(target, host arch.Arch) []string {
+	args := []string{"ARCH=" + target.Kernel()}
+	if flags := compilerFlags[target]; flags != "" {
+		args = append(args, "KCFLAGS="+flags)
+	}
+	for _, object := range forSpeed {
+		args = append(args, "CFLAGS_"+object+".o=-O2")
+	}
+	if target != host {
+		args = append(args, "CROSS_COMPILE="+target.Triplet()+"-")
+	}
+	return args
+}
+
+// compilerFlags are for every C file of the kernel, beside its own.
+var compilerFlags = map[arch.Arch]string{
+	// Optimising for size, gcc writes "rep stos" and "rep movs" wherever it
+	// knows the length. Those are slow to start on a processor and slow all
+	// the way in an emulator, where each byte is a step of a loop. The
+	// kernel's own memset and memcpy choose what the processor is good at.
+	arch.AMD64: "-mstringop-strategy=libcall",
+}
+
+// forSpeed are the objects that are compiled for speed where the rest is for
+// size, each by its path in the folder whose makefile names it
+// (Documentation/kbuild/makefiles.rst, CFLAGS_$@; a makefile that sets the same
+// variable itself would lose what it says there: those of fault.o and swap.o do).
+// They are where an emulated machine was seen most often while docker started:
+// packages are decompressed, memory is given out page by page, tasks are switched.
+var forSpeed = []string{
+	// lib/zstd: for size, even its copies of sixteen bytes are calls.
+	"decompress/huf_decompress", "decompress/zstd_decompress", "decompress/zstd_decompress_block",
+	"common/entropy_common", "common/fse_decompress",
+	// mm
+	"filemap", "memcontrol", "memory", "page_alloc", "rmap", "slub", "vma",
+	// kernel/sched, kernel/time, lib
+	"fair", "hrtimer", "maple_tree", "xarray",
+}
