@@ -25,7 +25,7 @@ type Options struct {
 	Runner sandbox.Runner // where make and gcc run
 
 	// Work is an empty folder for the source and what is made of it: about
-	// 1.9 GB, removed again when Build returns. Out is where the results go;
+	// 1.9 GB, removed again unless Build fails. Out is where the results go;
 	// it must exist.
 	Work, Out string
 
@@ -64,7 +64,6 @@ func Build(ctx context.Context, o Options) (err error) {
 		return fault.New(fault.Missing, "write the log", o.LogPath, err, "")
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	defer os.RemoveAll(filepath.Join(o.Work, treeDir))
 
 	b := &builder{Options: o, log: log, frags: frags}
 	b.count = &counter{total: max(o.Objects, 0), tell: o.Report.Progress}
@@ -76,7 +75,7 @@ func Build(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	return nil
+	return os.RemoveAll(b.tree())
 }
 
 type builder struct {

@@ -118,7 +118,7 @@ func (s *Store) build(ctx context.Context, key *Key, build func(context.Context,
 		return Entry{}, s.explain("make", tree, err)
 	}
 	defer func() { // also when build panics; after the rename there is nothing left
-		if derr := s.discard(tmp, name); derr != nil && err == nil {
+		if derr := s.leave(ctx, tmp, name); derr != nil && err == nil {
 			err = s.explain("remove", tmp, derr)
 		}
 	}()
@@ -134,6 +134,16 @@ func (s *Store) build(ctx context.Context, key *Key, build func(context.Context,
 			errors.New("it is gone"), "is another program removing files from the store?")
 	}
 	return e, nil
+}
+
+// leave removes what a build has left. Who cancelled it does not wait for that: the
+// next Open has it removed.
+func (s *Store) leave(ctx context.Context, tmp, name string) error {
+	if ctx.Err() == nil {
+		return s.discard(tmp, name)
+	}
+	_, err := s.bury(tmp, name)
+	return err
 }
 
 // publish makes the folder tmp the entry out by one rename.

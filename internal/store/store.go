@@ -48,6 +48,10 @@ type Store struct {
 
 	mu     sync.Mutex
 	leases map[string]*flock.Flock // by name: entries in use, held until Close
+
+	stop     chan struct{} // closed: no more is to be removed
+	halt     func()        // closes it, however often it is called
+	removing sync.WaitGroup
 }
 
 // The folders of a store.
@@ -81,13 +85,14 @@ func DefaultDir() (string, error) {
 }
 
 // Open opens the store in dir and makes it if it is not there. What runs that
-// were killed left behind is removed; what a living run builds is not touched.
+// were killed or cancelled left behind is removed, from then until Close; what a
+// living run builds is not touched.
 func Open(dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "open the store", dir, err, "")
 	}
-	s := &Store{dir: abs, leases: map[string]*flock.Flock{}}
+	s := &Store{dir: abs, leases: map[string]*flock.Flock{}, stop: make(chan struct{})}
 	for _, d := range []string{outDir, tmpDir, lockDir, downloadsDir, logsDir} {
 		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
 			return nil, s.explain("open the store", abs, err)
@@ -96,13 +101,16 @@ func Open(dir string) (*Store, error) {
 	if err := syscall.Access(s.path(tmpDir), 7); err != nil {
 		return nil, s.explain("write to the store", s.path(tmpDir), err)
 	}
-	if err := s.sweep(); err != nil {
+	dead, err := s.sweep()
+	if err != nil {
 		return nil, s.explain("clean the store", s.path(tmpDir), err)
 	}
 	s.open = flock.New(s.path(lockDir, "open"))
 	if err := s.open.RLock(); err != nil { // waits while another floe prunes downloads: seconds
 		return nil, s.explain("lock the store", s.open.Path(), err)
 	}
+	s.halt = sync.OnceFunc(func() { close(s.stop) })
+	s.removing.Go(func() { s.remove(dead) })
 	return s, nil
 }
 
@@ -127,8 +135,11 @@ func (s *Store) alone(fn func() error) (was bool, err error) {
 }
 
 // Close gives up the hold on every entry that Do and Lookup returned and on the
-// downloads, so that Prune, here or in another process, may remove them.
+// downloads, so that Prune, here or in another process, may remove them. What is
+// left of dead runs then waits for the next Open.
 func (s *Store) Close() error {
+	s.halt()
+	s.removing.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
@@ -156,44 +167,81 @@ func (s *Store) path(elem ...string) string {
 // deadMark is in the name of a folder of tmp that waits to be removed.
 const deadMark = ".dead."
 
-// sweep removes from tmp what no living process builds: the lock of its key
-// is free.
-func (s *Store) sweep() error {
+// sweep buries what no living process builds, for the lock of its key is free,
+// and lists all folders that wait to be removed.
+func (s *Store) sweep() (dead []string, err error) {
 	names, err := os.ReadDir(s.path(tmpDir))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range names {
-		name, _, dead := strings.Cut(n.Name(), deadMark)
-		l := s.buildLock(name)
+		if strings.Contains(n.Name(), deadMark) {
+			dead = append(dead, s.path(tmpDir, n.Name()))
+			continue
+		}
+		l := s.buildLock(n.Name())
 		locked, err := l.TryLock()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !locked {
 			continue
 		}
-		if dead {
-			err = removeTree(s.path(tmpDir, n.Name()))
-		} else {
-			err = s.discard(s.path(tmpDir, n.Name()), name)
-		}
+		grave, err := s.bury(s.path(tmpDir, n.Name()), n.Name())
 		if err := errors.Join(err, l.Close()); err != nil {
-			return err
+			return nil, err
+		}
+		if grave != "" {
+			dead = append(dead, grave)
 		}
 	}
-	return nil
+	return dead, nil
 }
 
-// discard removes a folder of the store: first out of sight by a rename, so
-// that a kill on the way leaves no half of it where it was. It makes nothing, since
-// the disk may be full. The caller holds the build lock of name.
-func (s *Store) discard(path, name string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
+// remove removes dead folders, file by file, until Close. A kernel's source has 79,000
+// files, for which nobody should have to wait. What can't be removed stays for the
+// next time: it is in nobody's way.
+func (s *Store) remove(dead []string) {
+	for _, grave := range dead {
+		_ = filepath.WalkDir(grave, func(path string, d fs.DirEntry, err error) error {
+			select {
+			case <-s.stop:
+				return fs.SkipAll
+			default:
+			}
+			if err == nil && !d.IsDir() {
+				_ = os.Remove(path)
+			}
+			return nil
+		})
+		select {
+		case <-s.stop:
+			return
+		default:
+			_ = removeTree(grave)
+		}
 	}
-	grave := s.path(tmpDir, name+deadMark+strconv.FormatUint(rand.Uint64(), 36))
-	if err := os.Rename(path, grave); err != nil {
+}
+
+// bury puts a folder of the store out of sight by a rename, and says where it
+// waits to be removed; "" if there is no such folder. It makes nothing, since the disk may
+// be full. The caller holds the build lock of name.
+func (s *Store) bury(path, name string) (grave string, err error) {
+	grave = s.path(tmpDir, name+deadMark+strconv.FormatUint(rand.Uint64(), 36))
+	switch err := os.Rename(path, grave); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return grave, nil
+}
+
+// discard removes a folder of the store: first out of sight, so that a kill on
+// the way leaves no half of it where it was.
+func (s *Store) discard(path, name string) error {
+	grave, err := s.bury(path, name)
+	if err != nil || grave == "" {
 		return err
 	}
 	return removeTree(grave)

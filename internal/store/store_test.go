@@ -85,6 +85,12 @@ func TestDoFails(t *testing.T) {
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v; want %v", name, err, c.want)
 		}
+		if name == "cancelled" { // who cancels does not wait; the next to come has it removed
+			if left := files(t, s.path(tmpDir)); len(left) != 1 || !strings.Contains(left[0], deadMark) {
+				t.Errorf("after a cancelled build: %q", left)
+			}
+			open(t, s.Dir()).removing.Wait()
+		}
 		if left := append(files(t, s.path(tmpDir)), files(t, s.path(outDir))...); len(left) > 0 {
 			t.Errorf("%s: left behind: %q", name, left)
 		}
@@ -179,7 +185,7 @@ func TestKilled(t *testing.T) {
 		if _, ok := s.Lookup(testKey()); ok {
 			t.Errorf("%s: there is an entry", what)
 		}
-		open(t, dir)
+		open(t, dir).removing.Wait()
 		if left := files(t, s.path(tmpDir)); len(left) > 0 {
 			t.Errorf("%s: left of the dead: %q", what, left)
 		}
