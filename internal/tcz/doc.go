@@ -18,6 +18,9 @@
 // usr/share/floe/NAME tells tce-load which users, groups and services belong
 // to the package.
 //
+// Programs are Debian's own bytes, but for those that a Definition names to be
+// trimmed or linked to a fixed address; NAME.tcz.info tells which.
+//
 // It runs no maintainer script: what these would have made, a Definition
 // lists. It neither resolves nor downloads Debian packages, loads nothing, and
 // finds no library that a program opens by name at run time (dlopen(3)): a
