@@ -37,3 +37,47 @@ func TestARM64(t *testing.T) {
 		})
 	}
 }
+
+// TestARM64Docker does with docker on arm64 what TestDocker does on amd64: the
+// network's and the limits' kernel is another one. It starts from a CD, and once
+// more from a stick, with the same data disk.
+func TestARM64Docker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	b := newBox(t, arch.ARM64, qemu.CDROM, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
+	b.parts([]part{
+		{"client over ssh", dockerClient},
+		{"info without warnings", dockerInfo},
+		{"kernel", dockerKernel},
+		{"pull and run with limits", dockerLimits},
+		{"network", dockerNetwork},
+		{"build", dockerBuild},
+		{"from a stick", func(b *box) {
+			stopCleanly(b.t, b.r)
+			b.boot(qemu.USBStick)
+			b.expect("what was built", "built", "docker run --rm made")
+			stopCleanly(b.t, b.r)
+		}},
+	})
+}
+
+// TestARM64Podman is the same of podman, from a stick and then from a CD.
+func TestARM64Podman(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	b := newBox(t, arch.ARM64, qemu.USBStick, "podman", "podman=--log-level=info", "format=vda")
+	b.parts([]part{
+		{"boot codes", podmanCodes},
+		{"client over ssh", podmanClient},
+		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
+		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
+		{"from a CD", func(b *box) {
+			stopCleanly(b.t, b.r)
+			b.boot(qemu.CDROM)
+			b.run("sudo podman run --rm tiny true")
+			stopCleanly(b.t, b.r)
+		}},
+	})
+}

@@ -39,7 +39,7 @@ func machines(t *testing.T) qemu.Home {
 }
 
 // boot starts a machine and waits until ssh is ready.
-func boot(t *testing.T, image string, options ...qemu.Option) *qemu.Running {
+func boot(t *testing.T, options ...qemu.Option) *qemu.Running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -113,8 +113,8 @@ func say(t *testing.T, c *sshclient.Client, command string) string {
 // enter boots and logs in with the image's key.
 func enter(t *testing.T, options ...qemu.Option) (*qemu.Running, *sshclient.Client) {
 	t.Helper()
-	image, key := testImage(t)
-	r := boot(t, image.Path, options...)
+	_, key := testImage(t)
+	r := boot(t, options...)
 	c, err := login(t, r, key)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestBootsFourWays(t *testing.T) {
 		t.Run(string(way.firmware)+" "+way.medium, func(t *testing.T) {
 			t.Parallel()
 			image, key := testImage(t)
-			r := boot(t, image.Path, qemu.With(way.firmware), way.plug(image.Path), qemu.Memory(192))
+			r := boot(t, qemu.With(way.firmware), way.plug(image.Path), qemu.Memory(192))
 			c, err := login(t, r, key)
 			if err != nil {
 				t.Fatal(err)
@@ -256,7 +256,7 @@ func TestPivotRoot(t *testing.T) {
 			if tt.problems != "" {
 				machine = tooLarge(t, image.Path)
 			}
-			r := boot(t, image.Path, machine)
+			r := boot(t, machine)
 			c, err := login(t, r, key)
 			if err != nil {
 				t.Fatal(err)
@@ -333,7 +333,7 @@ func tooLarge(t *testing.T, image string) qemu.Option {
 func TestWrongKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
-	r := boot(t, image.Path, qemu.Boot(qemu.CDROM, image.Path), qemu.Memory(64))
+	r := boot(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Memory(64))
 	stranger, _, err := sshclient.Identity(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

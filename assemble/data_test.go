@@ -37,15 +37,12 @@ func TestDataDisk(t *testing.T) {
 	if err := os.WriteFile(foreign, theirs, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := &box{top: t, t: t, image: image, disk: dataDisk(t, 256<<20)}
-	medium := func(path string) {
-		b.options = []qemu.Option{
-			qemu.Boot(qemu.CDROM, path), qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"),
-			qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
-		}
+	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 256<<20)}
+	b.options = []qemu.Option{
+		qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"),
+		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
 	}
-	medium(image.Path)
-	b.boot()
+	b.boot(qemu.CDROM)
 	b.expect("whose disk it is", "ext4", "awk '$2 == \"/data\" {print $3}' /proc/mounts")
 	b.expect("problems", "format=vda REFUSED", "cut -d: -f1 /etc/floe/problems")
 	if now, err := os.ReadFile(foreign); err != nil || !bytes.Equal(now, theirs) {
@@ -59,7 +56,7 @@ func TestDataDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	output(t, root, filepath.Dir(b.disk), "qemu-img", "resize", filepath.Base(b.disk), "512M")
-	b.boot()
+	b.boot(qemu.CDROM)
 	b.expect("how large the grown disk is", "grown", "df -P -m /data | awk 'NR == 2 {print ($2 > 440 ? \"grown\" : $2)}'")
 	b.expect("what was kept", "kept", "cat ~/note")
 	b.run("sudo dd if=/dev/zero of=/data/noise bs=1M 2>/dev/null; sync")
@@ -73,9 +70,7 @@ func TestDataDisk(t *testing.T) {
 	stopCleanly(t, b.r)
 
 	damage(t, b, "data.raw")
-	bad := tampered(t, image.Path)
-	medium(bad)
-	b.image = &assemble.Image{Path: bad}
+	b.image = &assemble.Image{Path: tampered(t, image.Path)}
 	enterAnyway(b)
 	b.run("for i in $(seq 300); do grep -q REFUSED /run/tce/errors 2>/dev/null && exit; usleep 200000; done; cat /etc/floe/problems; exit 1")
 	problems := b.run("cat /etc/floe/problems")
@@ -95,7 +90,7 @@ func TestDataDisk(t *testing.T) {
 // enterAnyway boots and logs in, whether a runtime starts or not.
 func enterAnyway(b *box) {
 	b.t.Helper()
-	b.r = boot(b.top, b.image.Path, b.options...)
+	b.start(qemu.CDROM)
 	c, err := login(b.t, b.r, shared().key)
 	if err != nil {
 		b.t.Fatal(err)

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"floe/internal/arch"
+	"floe/qemu"
 )
 
 // limited are the limits of a container, and what it reads of them from inside.
@@ -24,11 +27,8 @@ func TestDocker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
-	steps := []struct {
-		name string
-		do   func(*box)
-	}{
+	b := newBox(t, arch.AMD64, qemu.CDROM, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
+	b.parts([]part{
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},
 		{"kernel", dockerKernel},
@@ -39,11 +39,7 @@ func TestDocker(t *testing.T) {
 		{"compose from the mirror", dockerCompose},
 		{"power cut", dockerPowerCut},
 		{"reboot", dockerReboot},
-	}
-	for _, s := range steps {
-		t.Run(s.name, func(t *testing.T) { b.t = t; s.do(b) })
-		b.t = t
-	}
+	})
 }
 
 func dockerClient(b *box) {
@@ -152,7 +148,7 @@ func dockerPowerCut(b *box) {
 	b.run("sleep 10") // more than what the file system waits before it commits
 	key := b.r.Guest().HostKeys
 	b.r.Kill()
-	b.boot()
+	b.boot(qemu.CDROM)
 	b.expect("what was committed", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
 	b.run("for i in $(seq 300); do docker ps --format '{{.Names}}' | grep -q writes && exit; usleep 200000; done; docker ps -a; exit 1")
 	if again := b.r.Guest().HostKeys; len(key) != 1 || len(again) != 1 || key[0] != again[0] {
@@ -167,7 +163,7 @@ func dockerReboot(b *box) {
 	b.run("echo mine >~/note; sudo touch /etc/docker/mark; sync")
 	id := b.run("cat /etc/machine-id")
 	stopCleanly(b.t, b.r)
-	b.boot()
+	b.boot(qemu.CDROM)
 	b.expect("home, settings and machine id", "mine\n"+id, "cat ~/note /etc/machine-id; sudo ls /etc/docker | grep -q mark")
 	b.expect("a volume", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
 	stopCleanly(b.t, b.r)

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"floe/internal/arch"
+	"floe/qemu"
 )
 
 // TestPodman boots one machine with podman and does with it what people do, as
@@ -13,11 +16,8 @@ func TestPodman(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, "podman", "toram", "podman=--log-level=info", "format=vda")
-	for _, s := range []struct {
-		name string
-		do   func(*box)
-	}{
+	b := newBox(t, arch.AMD64, qemu.CDROM, "podman", "toram", "podman=--log-level=info", "format=vda")
+	b.parts([]part{
 		{"packages in memory", func(b *box) { b.expect("the medium", "", "grep /media/floe /proc/mounts; true") }},
 		{"boot codes", podmanCodes},
 		{"client over ssh", podmanClient},
@@ -25,10 +25,7 @@ func TestPodman(t *testing.T) {
 		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
 		{"build", podmanBuild},
 		{"power cut", podmanPowerCut},
-	} {
-		t.Run(s.name, func(t *testing.T) { b.t = t; s.do(b) })
-		b.t = t
-	}
+	})
 }
 
 func podmanCodes(b *box) {
@@ -91,7 +88,7 @@ func podmanPowerCut(b *box) {
 		b.run(podman + " volume create kept && " + podman + " run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
 	}
 	b.r.Kill()
-	b.boot()
+	b.boot(qemu.CDROM)
 	b.run("for i in $(seq 300); do [ -S /run/user/1000/podman/podman.sock ] && exit; usleep 200000; done; exit 1")
 	for _, podman := range []string{"sudo podman", userPodman} {
 		b.expect("what was committed", "committed", podman+" run --rm -v kept:/v tiny cat /v/file")

@@ -46,8 +46,9 @@ const host = "10.0.2.2"
 type box struct {
 	top      *testing.T // of the whole test: what is started lives as long
 	t        *testing.T // of the part that runs
+	arch     arch.Arch
 	image    *assemble.Image
-	options  []qemu.Option
+	options  []qemu.Option // all but the medium that it boots
 	disk     string
 	whole    bool         // the disk has no partitions
 	registry string       // its port on this machine, and on host
@@ -58,14 +59,14 @@ type box struct {
 	tools    string // folder with the real clients
 }
 
-// newBox makes an image with a runtime and boots it.
-func newBox(t *testing.T, runtime string, codes ...string) *box {
+// newBox makes an image with a runtime and boots it from a medium.
+func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
 	t.Helper()
 	f := shared()
 	if f.err != nil {
 		t.Fatal(f.err)
 	}
-	b := &box{top: t, t: t, mirror: t.TempDir()}
+	b := &box{top: t, t: t, arch: a, mirror: t.TempDir()}
 	hub := httptest.NewServer(registry.New())
 	t.Cleanup(hub.Close)
 	b.registry = port(t, hub.URL)
@@ -74,7 +75,7 @@ func newBox(t *testing.T, runtime string, codes ...string) *box {
 	proxy := httptest.NewServer(b.proxy())
 	t.Cleanup(proxy.Close)
 	spec := f.spec(filepath.Join(t.TempDir(), runtime+".iso"))
-	spec.Runtimes = []string{runtime}
+	spec.Arch, spec.Runtimes = a, []string{runtime}
 	at := func(url string) string { return "http://" + net.JoinHostPort(host, port(t, url)) }
 	spec.BootCodes = append(codes, "tce.mirror="+at(packages.URL), "registry-mirror="+at(hub.URL), "proxy="+at(proxy.URL))
 	var err error
@@ -87,11 +88,24 @@ func newBox(t *testing.T, runtime string, codes ...string) *box {
 		b.disk = dataDisk(t, 2<<30)
 	}
 	b.options = []qemu.Option{
-		qemu.Boot(qemu.CDROM, b.image.Path), qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080),
+		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080),
 		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
 	}
-	b.boot()
+	b.boot(medium)
 	return b
+}
+
+// part is a part of a test. The parts of one build on each other.
+type part struct {
+	name string
+	do   func(*box)
+}
+
+func (b *box) parts(list []part) {
+	for _, p := range list {
+		b.top.Run(p.name, func(t *testing.T) { b.t = t; p.do(b) })
+		b.t = b.top
+	}
 }
 
 // proxy leads to the registry, whatever is asked for, and counts. It makes no
@@ -144,11 +158,17 @@ func blankDisk(t *testing.T, size int64, extents ...qcow2.Extent) string {
 	return path
 }
 
+// start starts the machine from a medium.
+func (b *box) start(medium qemu.MediumKind) {
+	b.t.Helper()
+	b.r = startOn(b.top, b.arch, append([]qemu.Option{qemu.Boot(medium, b.image.Path)}, b.options...)...)
+}
+
 // boot starts the machine, waits for its runtime and logs in after that, as
 // somebody who is in the runtime's group.
-func (b *box) boot() {
+func (b *box) boot(medium qemu.MediumKind) {
 	b.t.Helper()
-	b.r = boot(b.top, b.image.Path, b.options...)
+	b.start(medium)
 	ctx, cancel := context.WithTimeout(b.t.Context(), long)
 	defer cancel()
 	if _, err := b.r.Reached(ctx, qemu.Runtime); err != nil {
@@ -187,21 +207,14 @@ func (b *box) expect(what, want, command string) {
 	}
 }
 
-// containerRoot is the root of a container: a tar archive.
-func containerRoot(t *testing.T) []byte {
-	t.Helper()
-	var root bytes.Buffer
-	if err := shared().builder.ContainerRoot(t.Context(), arch.AMD64, &root); err != nil {
-		t.Fatal(err)
-	}
-	return root.Bytes()
-}
-
 // push puts an image of the container's root into the registry.
 func (b *box) push(repository string) {
 	b.t.Helper()
-	root := containerRoot(b.t)
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(root)), nil })
+	var root bytes.Buffer
+	if err := shared().builder.ContainerRoot(b.t.Context(), b.arch, &root); err != nil {
+		b.t.Fatal(err)
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(root.Bytes())), nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -214,7 +227,7 @@ func (b *box) push(repository string) {
 		b.t.Fatal(err)
 	}
 	config = config.DeepCopy()
-	config.Architecture, config.OS = "amd64", "linux"
+	config.Architecture, config.OS = string(b.arch), "linux"
 	config.Config = v1.Config{Env: []string{"PATH=/bin"}, Cmd: []string{"/bin/sh"}}
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		b.t.Fatal(err)
@@ -232,7 +245,7 @@ func (b *box) push(repository string) {
 func (b *box) serve(names ...string) {
 	b.t.Helper()
 	f := shared()
-	list, err := f.builder.Packages(b.t.Context(), arch.AMD64, names...)
+	list, err := f.builder.Packages(b.t.Context(), b.arch, names...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
