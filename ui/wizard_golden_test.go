@@ -84,6 +84,7 @@ var scenes = map[string]struct {
 	"codes-chosen":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("space", "box", "enter", "/", "own", "enter") }},
 	"codes-wrong":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("shift+tab", "tz=Berlin noembedd") }},
 	"memory":        {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
+	"memory-arm64":  {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down").goTo("Memory") }},
 	"memory-scarce": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "96") }},
 	"memory-error":  {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
 	"path":          {testHouse{}, func(r *rig) { r.goTo("Image") }},
@@ -97,13 +98,17 @@ var scenes = map[string]struct {
 		r.goTo("Runtime")
 		c := r.m.screen.(*choiceScreen)
 		for i := range 30 {
-			c.step.Choices = append(c.step.Choices, steps.Choice{Value: steps.Docker, Title: fmt.Sprint("Runtime ", i), Help: strings.Repeat("one more of them; ", 8), Image: 1e6, Memory: 10})
+			c.step.Choices = append(c.step.Choices, steps.Choice{Value: steps.Docker, Title: fmt.Sprint("Runtime ", i), Help: strings.Repeat("one more of them; ", 8), Cost: steps.Cost{Image: 1e6, Memory: 10}})
 		}
 		r.press("pgdown", "pgdown")
 	}},
-	"runtime":      {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
-	"runtime-none": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
-	"runtime-seal": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
+	"architecture":       {testHouse{}, func(r *rig) { r.goTo("Architecture") }},
+	"architecture-arm64": {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down") }},
+	"board":              {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down", "enter").at("Board") }},
+	"runtime":            {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
+	"runtime-arm64":      {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down").goTo("Runtime").press("up", "up") }},
+	"runtime-none":       {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
+	"runtime-seal":       {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
 	"choice-refused": {testHouse{}, func(r *rig) {
 		r.goTo("Architecture").press("down").goTo("Review")
 		r.m.flow.Edit("firmware")
