@@ -239,7 +239,13 @@ func TestWizardOnATerminal(t *testing.T) {
 // ctrl+c and staying, and after the window was smaller, and far too small.
 func (c *console) stays(texts ...string) {
 	c.t.Helper()
-	c.keys("\x03").sees("Leave Floe?", "❯ Stay").keys("\r").sees(texts...)
+	c.asks("Leave Floe?", "❯ Stay", texts...)
+}
+
+// asks is stays where ctrl+c asks something else.
+func (c *console) asks(question, stay string, texts ...string) {
+	c.t.Helper()
+	c.keys("\x03").sees(question, stay).keys("\r").sees(texts...)
 	for _, size := range [][2]uint16{{60, 16}, {20, 5}, {80, 24}} {
 		c.resize(size[0], size[1])
 		if size[0] < 60 {
