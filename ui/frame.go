@@ -82,10 +82,11 @@ func (g grid) inner() int {
 	return w
 }
 
-// grid is that of the screen: builds and their results take the whole width.
+// grid is that of the screen: builds and their results take the whole width, and so does
+// the welcome while there are no answers that a pane could show.
 func (m *wizard) grid() grid {
 	g := newGrid(m.width, m.height)
-	if m.afterReview() {
+	if m.afterReview() || m.flow == nil {
 		g.pane = false
 	}
 	return g
@@ -259,20 +260,18 @@ func (m *wizard) pane(g grid) []string {
 	for i, l := range lines {
 		lines[i] = "    " + l
 	}
-	if m.flow != nil {
-		lines = append(lines, "", s.Title.Render("Your Floe so far"))
-		current, _ := m.flow.Current()
-		plan := m.flow.Plan()
-		for _, step := range m.flow.Applying() {
-			if step.Detail {
-				continue
-			}
-			title := s.Muted.Render(pad(step.Title, 13))
-			if step.Key == current.Key {
-				title = s.Ice.Render(pad(step.Title, 13))
-			}
-			lines = append(lines, s.fit(title+clean(step.Show(plan)), paneWidth-3))
+	lines = append(lines, "", s.Title.Render("Your Floe so far"))
+	current, _ := m.flow.Current()
+	plan := m.flow.Plan()
+	for _, step := range m.flow.Applying() {
+		if step.Detail {
+			continue
 		}
+		title := s.Muted.Render(pad(step.Title, 13))
+		if step.Key == current.Key {
+			title = s.Ice.Render(pad(step.Title, 13))
+		}
+		lines = append(lines, s.fit(title+clean(step.Show(plan)), paneWidth-3))
 	}
 	pane := make([]string, g.body())
 	for i := range pane {

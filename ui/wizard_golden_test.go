@@ -21,9 +21,18 @@ var wizardSizes = [][2]int{{80, 24}, {100, 30}, {60, 16}}
 
 var goodChecks = []Check{
 	{Level: OK, Name: "system", Text: "linux on amd64, 2 processors"},
-	{Level: OK, Name: "disk space", Text: "41 GiB free, 8.0 GiB needed; in /home/ada/.cache/floe"},
-	{Level: Warn, Name: "kvm", Text: "trying an image out is slower: this processor shows no virtualisation (vmx or svm)", Hint: "nothing needs to be done: machines are emulated then"},
+	{Level: OK, Name: "disk space", Text: "1023 GiB free, 8.0 GiB needed; in ~/.cache/floe"},
+	{Level: Warn, Name: "kvm", Text: "emulated, slower: this processor shows no vmx or svm", Hint: "virtualisation may be switched off in the firmware"},
 }
+
+// allChecks are those that floe makes, but for the last.
+var allChecks = append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: "23 GiB available"},
+	Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
+	Check{Level: OK, Name: "qemu", Text: "none on the PATH: brought from the archive when needed"})
+
+// offline is what the last one says without a network.
+var offline = Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: dial tcp: lookup deb.debian.org: no such host",
+	Hint: "check the network. Another mirror: --mirror URL, FLOE_MIRROR or mirror in floe.toml; a proxy: http_proxy and https_proxy"}
 
 func manyKeys(n int) (keys []keysource.Key) {
 	for i := range n {
@@ -38,14 +47,13 @@ var scenes = map[string]struct {
 	play  func(*rig)
 }{
 	"welcome": {testHouse{checks: goodChecks, beginnings: []Beginning{
-		{Title: "Start", Note: "a few questions, each with a default"},
-		{Title: "Resume", Note: "box, amd64: the answers of 1 Mar 14:02", Review: true},
+		{Title: "Start", Note: "a few questions"},
+		{Title: "Resume", Note: "box, kernel done at 14:02", Review: true},
 		{Title: "Load floe.toml", Err: fault.New(fault.Usage, "read the plan", "floe.toml", errors.New("line 3: unknown key"), "")},
 	}}, func(*rig) {}},
-	"welcome-whole": {testHouse{checks: append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: "23 GiB available"},
-		Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
-		Check{Level: OK, Name: "qemu", Text: "brought from the archive when it is needed (qemu-system-x86_64: it is not on the PATH)"},
-		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 1 Mar 2026, signatures good"})}, func(*rig) {}},
+	"welcome-whole": {testHouse{checks: append(allChecks[:6:6],
+		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 27 Nov 2026, signatures good"})}, func(*rig) {}},
+	"welcome-offline": {testHouse{checks: append(allChecks[:6:6], offline)}, func(*rig) {}},
 	"welcome-error": {testHouse{checks: goodChecks, beginnings: []Beginning{
 		{Title: "Start", Note: "a few questions", Sources: []steps.Source{{Name: "environment", Given: map[string][]string{"runtime": {"both"}}}}}}},
 		func(r *rig) { r.press("enter") }},
@@ -237,6 +245,34 @@ func TestWizardScreens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWelcomeCutsNothing: from 80×24 on all is said of every check; 60×16 has all of those
+// that fail, with what mends them.
+func TestWelcomeCutsNothing(t *testing.T) {
+	for _, name := range []string{"welcome", "welcome-whole", "welcome-offline", "welcome-failing"} {
+		for _, size := range wizardSizes {
+			house := scenes[name].house
+			r := newRigOn(t, &house, looks["escape"], size[0], size[1])
+			if view := r.view(); size[0] >= 80 && strings.Contains(view, "…") {
+				t.Errorf("%s at %v is cut:\n%s", name, size, view)
+			}
+			for _, c := range house.checks {
+				if c.Level < Warn {
+					continue
+				}
+				if c.Level == Fail || size[0] >= 80 {
+					for _, word := range strings.Fields(c.Text + " " + c.Hint) {
+						r.sees(word)
+					}
+				}
+			}
+		}
+	}
+	// A long name takes the mascot's place.
+	long := "a-long-host-name-for-a-box, kernel done at 14:02"
+	r := newRig(t, &testHouse{beginnings: []Beginning{{Title: "Start", Note: "a few questions"}, {Title: "Resume", Note: long}}})
+	r.sees(long)
 }
 
 // TestWizardTooSmall: the size needed is said, nothing is done by accident,

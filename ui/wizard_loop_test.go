@@ -38,7 +38,7 @@ func waitFor(t *testing.T, tm *teatest.TestModel, text string) {
 func TestWizardInItsLoop(t *testing.T) {
 	house := &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()}
 	m, tm := loop(t, house)
-	waitFor(t, tm, "emulated")
+	waitFor(t, tm, "switched off")
 	for _, text := range []string{"Which processor", "will run the containers", "may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
 		tm.Send(named["enter"])
 		waitFor(t, tm, text)

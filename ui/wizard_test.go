@@ -42,7 +42,7 @@ type testHouse struct {
 
 func (h *testHouse) Beginnings() []Beginning {
 	if h.beginnings == nil {
-		return []Beginning{{Title: "Start", Note: "a few questions, each with a default"}}
+		return []Beginning{{Title: "Start", Note: "a few questions"}}
 	}
 	return h.beginnings
 }
