@@ -144,6 +144,18 @@ func TestAskSaveAndFailure(t *testing.T) {
 	}
 }
 
+// A kernel that does not compile is told with the first error, what can be done, and where
+// the log is.
+func TestAskTellsWhatCanBeDone(t *testing.T) {
+	house := &testHouse{buildErr: kernelFailure("gcc: fatal error: Killed signal terminated program cc1", "Memory ran out: close other programs or add swap, and try again.")}
+	_, out, err := ask(t, house, false, append(theWay[:len(theWay):len(theWay)], "retry", "quit")...)
+	said := strings.Join(strings.Fields(out), " ")
+	if !errors.Is(err, house.buildErr) || strings.Count(said, "why gcc: fatal error: Killed signal") != 2 || !strings.Contains(said, "next Memory ran out") ||
+		!strings.Contains(said, "kernel-amd64.log") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestAskTriesOut(t *testing.T) {
 	house := &testHouse{built: testBuilt()}
 	built, out, err := ask(t, house, true, "", "", "", "", "", "", "", "", "try", "try", "quit")

@@ -241,9 +241,13 @@ func (b *buildScreen) failure(f frame) []string {
 			continue
 		}
 		room := most - len(lines) - 3
-		if room < 3 { // what went wrong first comes first then
+		if room < 3 { // what went wrong first comes first then, unless the error says so
 			log, first := excerpt(o.Log, 1)
-			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(log[max(0, first)])
+			line := log[max(0, first)]
+			if strings.Contains(b.err.Error(), line) {
+				return lines
+			}
+			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(line)
 			return slices.Insert(f.errorLines(b.err, b.built.Log, most-1), 1, f.fit(said, f.width))
 		}
 		log, first := excerpt(o.Log, room)

@@ -289,7 +289,7 @@ func (m *wizard) runtime() string {
 	if c, ok := m.screen.(*choiceScreen); ok && c.step.Drawn {
 		return c.value()
 	}
-	if m.flow == nil || m.screen == screen(m.welcome) {
+	if m.screen == screen(m.welcome) {
 		return ""
 	}
 	return m.flow.Plan().Runtime

@@ -203,7 +203,22 @@ var scenes = map[string]struct {
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
 			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: kernelFailure("fs/ext4/inode.c:7:1: error: expected ';' before 'int'",
+			"Try again: what was finished is kept. If it ends at the same line, the fault is in the sources or in floe.")})
+	}},
+	"failed-briefly": {testHouse{}, func(r *rig) {
+		building(r, append(testEvents(),
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
+			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
 		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: buildFailure()})
+	}},
+	"failed-memory": {testHouse{}, func(r *rig) {
+		building(r, append(testEvents(),
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "gcc: fatal error: Killed signal terminated program cc1"},
+			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: kernelFailure("gcc: fatal error: Killed signal terminated program cc1",
+			"Memory ran out: close other programs or add swap, and try again.")})
 	}},
 	"log": {testHouse{}, func(r *rig) {
 		building(r, testEvents())

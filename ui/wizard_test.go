@@ -284,3 +284,10 @@ func testBuilt() Built {
 func buildFailure() error {
 	return fault.New(fault.Build, "build the kernel for", "amd64", errors.New("make: exit status 2"), "the whole log is in /home/ada/.cache/floe/logs/kernel-amd64.log")
 }
+
+// kernelFailure is the error of a kernel that does not compile, as package kernel makes it.
+func kernelFailure(first, advice string) error {
+	why := first + "\n   1840    CC      fs/ext4/hash.o\n   1841    CC      fs/ext4/ialloc.o\n   1842    CC      fs/ext4/inode.o\n>  1843  " + first +
+		"\n   1844  make[4]: *** [scripts/Makefile.build:229: fs/ext4/inode.o] Error 1\n   1845  make: *** [Makefile:248: __sub-make] Error 2"
+	return fault.New(fault.Build, "compile the kernel for", "amd64", errors.New(why), advice+" The whole log is in /home/ada/.cache/floe/logs/kernel-amd64.log")
+}
