@@ -117,7 +117,7 @@ func (b *buildScreen) end(built Built, err error) {
 	switch {
 	case err == nil:
 		b.state = buildDone
-		b.actions = []option{{"Write it to a USB stick", targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+		b.actions = []option{{"Write it to a " + medium(built.Fixed), targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
 		if !built.Fixed {
 			b.actions = append([]option{{"Try it out in QEMU", tryIntent{}}}, b.actions...)
 		}

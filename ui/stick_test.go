@@ -131,11 +131,17 @@ func init() {
 			r.house.disks = r.house.disks[:1]
 			r.press("enter")
 		},
-		"writing":      func(r *rig) { writing(r, writeEvents()) },
-		"writing-stop": func(r *rig) { writing(r, writeEvents()); r.press("ctrl+c") },
+		"writing-empty": func(r *rig) { writing(r, nil) },
+		"writing":       func(r *rig) { writing(r, writeEvents()) },
+		"writing-stop":  func(r *rig) { writing(r, writeEvents()); r.press("ctrl+c") },
 		"written": func(r *rig) {
 			writing(r, nil)
 			r.send(writtenMsg{written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda, SanDisk Ultra Fit"}, {Key: "written", Value: "12 MB", Note: "21 MB/s"}, {Key: "data", Value: "15 GB", Note: "made ready at Floe's first boot"}}}})
+		},
+		"written-board": func(r *rig) {
+			withDisks(r)
+			r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Fixed: true}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+			r.send(writtenMsg{written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda, SanDisk Ultra Fit"}}}})
 		},
 		"write-failed": func(r *rig) {
 			writing(r, writeEvents())

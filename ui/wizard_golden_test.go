@@ -79,7 +79,14 @@ var scenes = map[string]struct {
 		r.goTo("SSH keys").press("down", "down", "enter")
 		r.send(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n"})
 	}},
-	"keys-new":      {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"keys-new":     {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"keys-loading": {testHouse{}, func(r *rig) { r.goTo("SSH keys").m.screen.(*keysScreen).wait = true }},
+	"keys-import-waiting": {testHouse{}, func(r *rig) {
+		r.goTo("SSH keys").press("down", "enter", "ada")
+		r.m.screen.(*keysScreen).submit() // what it gives is not run: nobody answers
+	}},
+	"keys-new-error": {testHouse{newKeyErr: fault.New(fault.Usage, "make a key", "~/.ssh/id_ed25519_floe", errors.New("there is such a file already"), "Choose another name.")},
+		func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter", "enter") }},
 	"text":          {testHouse{}, func(r *rig) { r.goTo("Host name") }},
 	"text-error":    {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
 	"text-long":     {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
@@ -172,6 +179,21 @@ var scenes = map[string]struct {
 		}
 		return b
 	}()}, func(r *rig) { r.goTo("Review").press("enter") }},
+	"done-board": {testHouse{built: func() Built {
+		b := testBuilt()
+		b.Path, b.Fixed, b.Next = "/home/ada/floe-rpi.img", true, []Command{{What: "put it on the board's memory card", Line: "floe write floe-rpi.img"}}
+		return b
+	}()}, func(r *rig) { r.goTo("Architecture").press("down", "enter", "down").goTo("Review").press("enter") }},
+	"path-looking": {testHouse{}, func(r *rig) {
+		r.goTo("Image")
+		s := r.m.screen.(*textScreen)
+		s.looking, s.beats = true, -1
+		r.view()
+		r.m.beats++
+	}},
+	"command-overfull": {testHouse{}, func(r *rig) {
+		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 30), "enter").goTo("Review").press("p")
+	}},
 	"review-saved": {testHouse{}, func(r *rig) { r.goTo("Review").press("s") }},
 	"command":      {testHouse{}, func(r *rig) { r.goTo("Host name").press("x", "enter").goTo("Review").press("p") }},
 	"help":         {testHouse{}, func(r *rig) { r.goTo("Review").press("?") }},

@@ -26,6 +26,7 @@ type testHouse struct {
 	keys       []keysource.Key
 	imported   []keysource.Key
 	importErr  error
+	newKeyErr  error
 	saveErr    error
 	saved      bool
 	remembered int
@@ -63,7 +64,7 @@ func (h *testHouse) Import(context.Context, string, string) ([]keysource.Key, er
 func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error) {
 	k := testKey("new", 9)
 	k.Value, k.From = path+".pub", path+".pub"
-	return k, nil
+	return k, h.newKeyErr
 }
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
