@@ -223,36 +223,3 @@ func TestWizardWithoutASize(t *testing.T) {
 	c.keys("\x03").sees("Leave Floe?").keys("\x03")
 	c.ends(130)
 }
-
-// TestEveryStepIsAFlag: what is asked can be said on the command line and in
-// the environment too, and is explained. The file and the screens have tests of their own.
-func TestEveryStepIsAFlag(t *testing.T) {
-	explained, _ := run(t, nil, "plan", "--explain")
-	for _, s := range steps.All() {
-		for _, text := range []string{"\n" + s.Key + "\n    " + s.Help, "flag: --" + s.Key + "   environment: " + s.Env()} {
-			if !strings.Contains("\n"+explained, text) {
-				t.Errorf("%q is not explained", text)
-			}
-		}
-		value := s.Default
-		if value == "" {
-			continue
-		}
-		for _, way := range []string{s.Env() + "=" + value, ""} {
-			args, env := []string{"plan"}, []string{way}
-			if way == "" {
-				args, env = append(args, "--"+s.Key, value), nil
-			}
-			origin := map[bool]string{true: "flag", false: "environment"}[way == ""]
-			if out, code := run(t, env, args...); code != 0 || !regexp.MustCompile(`(?m)^ *`+s.Key+` .*`+origin).MatchString(out) {
-				t.Errorf("%s by %s: exit code %d\n%s", s.Key, origin, code, out)
-			}
-		}
-	}
-	build := buildCommand(&terminal{})
-	for _, s := range steps.All() {
-		if f := build.Flags().Lookup(s.Key); f == nil || !strings.Contains(f.Usage, s.Help) {
-			t.Errorf("%s is no flag of build", s.Key)
-		}
-	}
-}
