@@ -102,9 +102,7 @@ func (m *wizard) View() tea.View {
 		v.Content = m.small(g)
 		return v
 	}
-	said := m.said(g)
-	body := g.body() - max(0, len(said)-g.message())
-	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: body, describe: g.describe, spin: m.beats}
+	f := m.frame(g)
 	pic := m.body(f)
 	rows := m.header(g)
 	if g.airy() {
@@ -112,7 +110,7 @@ func (m *wizard) View() tea.View {
 	}
 	at := len(rows)
 	pane := m.pane(g)
-	for i := range body {
+	for i := range f.height {
 		line := ""
 		if i < len(pic.lines) {
 			line = m.styles.fit(strings.Repeat(" ", edge)+pic.lines[i], g.width)
@@ -122,7 +120,7 @@ func (m *wizard) View() tea.View {
 		}
 		rows = append(rows, line)
 	}
-	rows = append(rows, m.footer(g, said)...)
+	rows = append(rows, m.footer(g, m.said(g))...)
 	for i, r := range rows {
 		rows[i] = trim(m.styles.fit(r, g.width))
 	}
@@ -131,6 +129,12 @@ func (m *wizard) View() tea.View {
 		v.Cursor = tea.NewCursor(pic.cursor.x+edge, pic.cursor.y+at)
 	}
 	return v
+}
+
+// frame is the room that the body has: a long message takes some of it.
+func (m *wizard) frame(g grid) frame {
+	height := g.body() - max(0, len(m.said(g))-g.message())
+	return frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: height, describe: g.describe, spin: m.beats}
 }
 
 // trim cuts the spaces at the end of a styled row.

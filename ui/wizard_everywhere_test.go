@@ -77,3 +77,17 @@ func TestWizardSurvivesResizing(t *testing.T) {
 		}
 	})
 }
+
+// Hidden rows are marked: no screen draws more of them than it has, as what is beyond
+// would be cut without a word.
+func TestWizardCutsNoRowSilently(t *testing.T) {
+	everywhere(t, func(name string, r *rig) {
+		for _, size := range [][2]int{{80, 24}, {100, 30}, {60, 16}, {60, 24}, {80, 16}, {72, 20}, {64, 18}, {200, 60}} {
+			r.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			f := r.m.frame(r.m.grid())
+			if lines := r.m.body(f).lines; len(lines) > f.height {
+				t.Errorf("%s at %v draws %d rows where %d are:\n%s", name, size, len(lines), f.height, r.view())
+			}
+		}
+	})
+}
