@@ -264,4 +264,23 @@ func TestWizardStopsWriting(t *testing.T) {
 	r.press("ctrl+c").sees("Stop writing?", "❯ Keep writing").press("down", "enter").at("Stopping").sees("the disk will not boot")
 	r.send(writtenMsg{err: fault.New(fault.Cancelled, "write the image to", "/dev/sda", context.Canceled, "The disk has lost what it held, and does not boot: write it again.")})
 	r.at("Stopped").sees("has lost what it held").press("enter").at("Disk")
+	if err := r.m.outcome(); fault.Code(err) != int(fault.Cancelled) {
+		t.Errorf("it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{err: fault.New(fault.Disk, "write the image to", "/dev/sda", errors.New("it was pulled out"), "")})
+	if err := r.m.outcome(); fault.Code(err) != int(fault.Disk) {
+		t.Errorf("after a failure it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{})
+	if err := r.m.outcome(); err != nil {
+		t.Errorf("after all it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{err: errors.New("it was pulled out")})
+	r.goTo("Disk").press("esc").at("Done").press("esc").at("Review").goTo("Done")
+	if err := r.m.outcome(); err != nil {
+		t.Errorf("after another build it ends with %v", err)
+	}
 }
