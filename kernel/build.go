@@ -209,7 +209,7 @@ func (b *builder) failed(op string, err error) error {
 		defer f.Close()
 		fail.Excerpt, _ = FirstError(f)
 	}
-	return fault.New(fault.Build, op+" for", b.Arch.String(), fail, "the whole log is in "+b.LogPath)
+	return fault.New(fault.Build, op+" for", b.Arch.String(), fail, exit.Advice(fail.Excerpt.Line)+" The whole log is in "+b.LogPath)
 }
 
 func copyFile(from, to string) error {

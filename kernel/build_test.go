@@ -24,8 +24,8 @@ var epoch = time.Date(2025, 8, 9, 1, 2, 3, 0, time.UTC)
 
 // makefile stands in for the kernel's: it writes what the kernel's would, in
 // the kernel's words. Its configuration step takes all that is asked for,
-// apart from what the file "drop" names; its compiler fails if there is a file
-// "broken".
+// apart from what the file "drop" names; its compiler fails with what stands
+// in the file "broken", if there is one.
 const makefile = `VERSION = 6
 PATCHLEVEL = 12
 SUBLEVEL = 9
@@ -36,7 +36,7 @@ allnoconfig:
 bzImage:
 	@echo '  CC      init/main.o'
 	@echo '  CC      init/version.o' >&2
-	@if test -f broken; then echo 'a.c:1:2: error: expected ;' >&2; echo '   1 | x'; false; fi
+	@if test -f broken; then cat broken >&2; echo '   1 | x'; false; fi
 	@echo '  LD      vmlinux'
 	@echo '  SORTTAB vmlinux'
 	@mkdir -p arch/x86/boot
@@ -192,21 +192,30 @@ func TestBuildNamesDroppedSymbols(t *testing.T) {
 	}
 }
 
+// TestBuildShowsFirstError: a failure tells the first error of the log, what a person can do
+// about such a one, and where the log is.
 func TestBuildShowsFirstError(t *testing.T) {
-	o := options(t, makeSource(t, map[string]string{"drop": "XYZ\n", "broken": ""}), nil)
-	err := Build(t.Context(), o)
-	var fail *LogError
-	if !errors.As(err, &fail) || fault.Code(err) != int(fault.Build) {
-		t.Fatalf("error %v", err)
-	}
-	if fail.Excerpt.Line != "a.c:1:2: error: expected ;" || len(fail.Excerpt.After) == 0 {
-		t.Errorf("excerpt %+v", fail.Excerpt)
-	}
-	if !strings.Contains(fault.Hint(err), o.LogPath) {
-		t.Errorf("hint %q", fault.Hint(err))
-	}
-	if files, _ := os.ReadDir(o.Out); len(files) > 0 {
-		t.Errorf("a failed build left %v", files)
+	for line, advice := range map[string]string{
+		"a.c:1:2: error: expected ;":                                          "Try again",
+		"gcc: fatal error: Killed signal terminated program cc1":              "Memory ran out",
+		"a.c:1:2: fatal error: error writing to a.s: No space left on device": "The disk is full",
+		"a.c:1:10: fatal error: gelf.h: No such file or directory":            "--toolchain sandbox",
+	} {
+		o := options(t, makeSource(t, map[string]string{"drop": "XYZ\n", "broken": line + "\n"}), nil)
+		err := Build(t.Context(), o)
+		var fail *LogError
+		if !errors.As(err, &fail) || fault.Code(err) != int(fault.Build) {
+			t.Fatalf("error %v", err)
+		}
+		if fail.Excerpt.Line != line || len(fail.Excerpt.After) == 0 || !strings.HasPrefix(fail.Error(), line+"\n") {
+			t.Errorf("excerpt %+v", fail.Excerpt)
+		}
+		if hint := fault.Hint(err); !strings.Contains(hint, advice) || !strings.Contains(hint, o.LogPath) {
+			t.Errorf("%s: hint %q", line, hint)
+		}
+		if files, _ := os.ReadDir(o.Out); len(files) > 0 {
+			t.Errorf("a failed build left %v", files)
+		}
 	}
 }
 

@@ -21,6 +21,10 @@ type Accel struct {
 	// Reason says in words why it is not KVM; empty with KVM.
 	Reason string `json:"reason,omitempty"`
 
+	// Mend says in words how KVM may come to work; empty where nothing is known
+	// to help.
+	Mend string `json:"-"`
+
 	// Device is the KVM device, when it is not /dev/kvm.
 	Device string `json:"device,omitempty"`
 
@@ -76,7 +80,7 @@ func DetectAccel(guest arch.Arch, h Host) Accel {
 			return Emulate(fmt.Sprintf("cannot see what this processor can do: %v", err))
 		}
 		if !ok {
-			return Emulate("this processor shows no virtualisation (vmx or svm): switched off in the firmware, or itself virtual")
+			return Accel{Reason: "this processor shows no vmx or svm", Mend: "virtualisation may be switched off in the firmware"}
 		}
 	}
 	f, err := os.OpenFile(h.KVM, os.O_RDWR, 0)
@@ -85,9 +89,9 @@ func DetectAccel(guest arch.Arch, h Host) Accel {
 		f.Close()
 		return Accel{KVM: true, Device: device}
 	case errors.Is(err, fs.ErrNotExist):
-		return Emulate(h.KVM + " is not there: the kvm module is not loaded")
+		return Accel{Reason: h.KVM + " is not there", Mend: "load its module: sudo modprobe kvm_intel, or kvm_amd"}
 	case errors.Is(err, fs.ErrPermission):
-		return Emulate("no permission for " + h.KVM + ": the person is not in the group kvm")
+		return Accel{Reason: "no permission for " + h.KVM, Mend: "sudo usermod -aG kvm $USER, then log in anew"}
 	}
 	return Emulate(err.Error())
 }

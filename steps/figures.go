@@ -3,58 +3,108 @@ package steps
 import (
 	"fmt"
 	"strings"
+
+	"floe/internal/arch"
 )
 
-// leftMeasured is what the base system leaves of a machine's memory, in MiB:
-// MemAvailable in /proc/meminfo, amd64 in QEMU, ssh ready and one session open.
-var leftMeasured = [...]struct{ memory, left int }{{64, 13}, {128, 74}, {512, 445}, {2048, 1918}}
-
-// LeftForContainers tells how much of a machine's memory is left once the
-// system runs; both in MiB. Between and beyond the measured sizes it goes on in
-// a straight line.
-func LeftForContainers(memory int) int {
-	low, high := leftMeasured[0], leftMeasured[1]
-	for i := 1; i < len(leftMeasured)-1 && memory > leftMeasured[i].memory; i++ {
-		low, high = leftMeasured[i], leftMeasured[i+1]
-	}
-	return max(0, low.left+(memory-low.memory)*(high.left-low.left)/(high.memory-low.memory))
+// figures are what was measured of an architecture's images and machines. What has
+// not been measured is left out, and no figure is shown for it.
+type figures struct {
+	image   map[string]int64 // size of an image with one key, in bytes, by runtime
+	left    []sample         // what the base system leaves
+	runtime map[string]int   // what one takes of the memory, in MiB, when it has started and runs no container
 }
 
-// runtimeMemory is what a runtime takes of the memory, in MiB, when it has
-// started and runs no container: as above, without and with it.
-var runtimeMemory = map[string]int{Docker: 58, Podman: 49}
+// sample is how much of a machine's memory is left once the system runs, both in MiB:
+// MemAvailable in /proc/meminfo, in QEMU, ssh ready and one session open.
+type sample struct{ memory, left int }
 
-// baseImage is the size of an image without a runtime, in bytes: amd64, with
-// one key. Other architectures differ by a few megabytes.
-const baseImage = 8_454_144
+// both is the value of the answer with two runtimes.
+const both = Docker + "," + Podman
 
-// ImageSize tells about how large the plan's image is going to be, in bytes.
-func (p *Plan) ImageSize() int64 {
-	size := int64(baseImage)
-	for _, s := range All() {
-		if s.Key != runtimeKey {
-			continue
-		}
-		for _, c := range s.Choices {
-			if c.Value == p.Runtime {
-				size += c.Image
-			}
-		}
+// measured are the figures by architecture.
+var measured = map[arch.Arch]figures{
+	arch.AMD64: {
+		image:   map[string]int64{NoRuntime: 8_472_576, Docker: 64_900_000, Podman: 37_976_064, both: 90_900_000},
+		left:    []sample{{64, 13}, {128, 74}, {512, 445}, {2048, 1918}},
+		runtime: map[string]int{Docker: 58, Podman: 49},
+	},
+	arch.ARM64: {
+		image: map[string]int64{NoRuntime: 8_763_392},
+	},
+}
+
+// base tells how much of a machine's memory the system leaves, both in MiB. Between and
+// beyond the measured sizes it goes on in a straight line.
+func (f figures) base(memory int) (left int, known bool) {
+	if len(f.left) < 2 {
+		return 0, false
 	}
-	return size
+	low, high := f.left[0], f.left[1]
+	for i := 1; i < len(f.left)-1 && memory > f.left[i].memory; i++ {
+		low, high = f.left[i], f.left[i+1]
+	}
+	return max(0, low.left+(memory-low.memory)*(high.left-low.left)/(high.memory-low.memory)), true
+}
+
+// takes tells how much memory runtimes take together, in MiB.
+func (f figures) takes(runtimes []string) (sum int, known bool) {
+	for _, r := range runtimes {
+		one, ok := f.runtime[r]
+		if !ok {
+			return 0, false
+		}
+		sum += one
+	}
+	return sum, true
+}
+
+// ImageSize tells about how large the plan's image is going to be, in bytes; 0 where
+// that is not known. The images of boards are others than those that were measured.
+func (p *Plan) ImageSize() int64 {
+	if p.Board.Chosen() {
+		return 0
+	}
+	return measured[p.Arch].image[p.Runtime]
 }
 
 // Left tells how much of the try-out's memory is left for containers once the
-// system and the plan's runtimes run, in MiB.
-func (p *Plan) Left() int { return p.LeftOf(p.Memory) }
+// system and the plan's runtimes run, in MiB, as far as that is known.
+func (p *Plan) Left() (left int, known bool) { return p.LeftOf(p.Memory) }
 
 // LeftOf is Left for a machine with another amount of memory, in MiB.
-func (p *Plan) LeftOf(memory int) int {
-	left := LeftForContainers(memory)
-	for _, r := range p.Runtimes() {
-		left -= runtimeMemory[r]
+func (p *Plan) LeftOf(memory int) (left int, known bool) {
+	base, ok := measured[p.Arch].base(memory)
+	taken, all := measured[p.Arch].takes(p.Runtimes())
+	return max(0, base-taken), ok && all
+}
+
+// Cost is what an answer adds, as far as that was measured.
+type Cost struct {
+	Image  int64 // bytes of the image; 0: none, or not known
+	Memory int   // MiB of the memory; 0: none, or not known
+}
+
+// costOfArch is what the system itself comes to.
+func costOfArch(p *Plan) (c Cost) {
+	f := measured[p.Arch]
+	if !p.Board.Chosen() {
+		c.Image = f.image[NoRuntime]
 	}
-	return max(0, left)
+	if left, ok := f.base(p.Memory); ok {
+		c.Memory = p.Memory - left
+	}
+	return c
+}
+
+// costOfRuntime is what the plan's runtimes add to the system itself.
+func costOfRuntime(p *Plan) (c Cost) {
+	f := measured[p.Arch]
+	if size := p.ImageSize(); size > 0 {
+		c.Image = size - f.image[NoRuntime]
+	}
+	c.Memory, _ = f.takes(p.Runtimes())
+	return c
 }
 
 // Need is how much memory a machine needs for its runtimes, in MiB.
@@ -68,10 +118,10 @@ type Need struct {
 // did not answer with 160; podman ran one with 160 and none with 128; of both each ran
 // one with 384, not with 320, and the first of them answered with 256.
 var needs = map[string]Need{
-	NoRuntime:             {64, 64},
-	Docker:                {160, 224},
-	Podman:                {128, 160},
-	Docker + "," + Podman: {256, 384},
+	NoRuntime: {64, 64},
+	Docker:    {160, 224},
+	Podman:    {128, 160},
+	both:      {256, 384},
 }
 
 // NeedOf is how much memory a machine needs that loads these runtimes.
@@ -118,7 +168,7 @@ func (p *Plan) Scarce() string {
 	if text := Tight(p.Memory, loads); text != "" {
 		return text
 	}
-	if p.Left() >= scarce {
+	if left, known := p.Left(); !known || left >= scarce {
 		return ""
 	}
 	return "Hardly a container finds room in that: take more, or another runtime."

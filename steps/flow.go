@@ -104,11 +104,16 @@ func (f *Flow) With(key string, values []string) (*Plan, error) {
 	return p, err
 }
 
-// Choices are those of a step. One that the other answers rule out says why.
+// Choices are those of a step, with what they add. One that the other answers rule out
+// says why.
 func (f *Flow) Choices(s Step) []Choice {
 	list := slices.Clone(s.Choices)
 	for i, c := range list {
-		if err := f.Check(s.Key, []string{c.Value}); err != nil && c.Refused == "" {
+		plan, err := f.With(s.Key, []string{c.Value})
+		switch {
+		case err == nil && s.cost != nil:
+			list[i].Cost = s.cost(plan)
+		case err != nil && c.Refused == "":
 			list[i].Refused = err.Error()
 			if known, ok := errors.AsType[*fault.Error](err); ok && known.Err != nil {
 				list[i].Refused = known.Err.Error()

@@ -197,34 +197,6 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-func TestLeftForContainers(t *testing.T) {
-	last := -1
-	for _, m := range []int{1, 64, 100, 128, 256, 512, 1024, 2048, 4096, 1 << 20} {
-		left := LeftForContainers(m)
-		if left < last || left >= m {
-			t.Errorf("%d MiB of %d are left", left, m)
-		}
-		last = left
-	}
-	for _, m := range leftMeasured {
-		if got := LeftForContainers(m.memory); got != m.left {
-			t.Errorf("%d MiB of %d are left, not the %d that were measured", got, m.memory, m.left)
-		}
-	}
-}
-
-func TestScarce(t *testing.T) {
-	for _, tt := range []struct {
-		memory  int
-		runtime string
-		scarce  bool
-	}{{64, NoRuntime, true}, {128, NoRuntime, false}, {128, Docker, true}, {512, Docker + "," + Podman, false}} {
-		if got := (&Plan{Memory: tt.memory, Runtime: tt.runtime}).Scarce(); (got != "") != tt.scarce {
-			t.Errorf("%d MiB with %s: %q", tt.memory, tt.runtime, got)
-		}
-	}
-}
-
 // TestNeed: every runtime has its own least memory, with which nothing is hopeless, and
 // more that is enough, with which nothing is tight.
 func TestNeed(t *testing.T) {

@@ -57,6 +57,7 @@ type Step struct {
 	// given by a source, or "".
 	implied func(Source) string
 	show    func(*Plan) string // how it stands in the review; nil: its values
+	cost    func(*Plan) Cost   // what the plan's answer adds; nil: nothing
 	set     func(*Plan, []string) error
 	get     func(*Plan) []string
 }
@@ -79,9 +80,8 @@ type Choice struct {
 	Value   string // in the plan
 	Title   string // for people: "64-bit PC"
 	Help    string // what it is for
-	Image   int64  // bytes that it adds to the image, measured; 0: none, or not known
-	Memory  int    // MiB that it takes in memory, measured; 0: none, or not known
 	Refused string // why it cannot be chosen here; "": it can
+	Cost           // what it adds with the other answers, as Flow.Choices tells
 }
 
 // Names gives the values of the step's choices.
@@ -95,6 +95,9 @@ func (s Step) Names() []string {
 
 // Applies tells whether the question makes sense with the other answers.
 func (s Step) Applies(p *Plan) bool { return s.when == nil || s.when(p) }
+
+// Costs tells that the answers differ in what they add to the image and to memory.
+func (s Step) Costs() bool { return s.cost != nil }
 
 // Show gives the plan's answer as a person reads it: in the review, on one
 // line.

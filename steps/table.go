@@ -24,6 +24,7 @@ func All() []Step {
 			},
 			get:     func(p *Plan) []string { return []string{string(p.Arch)} },
 			implied: archOfBoard,
+			cost:    costOfArch,
 		},
 		boardStep(),
 		{
@@ -32,12 +33,13 @@ func All() []Step {
 			Help: "What runs containers: docker, podman, docker,podman for both, or none. Another one can be loaded later, as a package.",
 			Choices: []Choice{
 				{Value: NoRuntime, Title: "None", Help: "the bare system, under ten megabytes; packages can be loaded when it runs"},
-				{Value: Docker, Title: "Docker", Help: "the engine with its API: docker -H ssh://...", Image: 57_917_440, Memory: runtimeMemory[Docker]},
-				{Value: Podman, Title: "Podman", Help: "no daemon needed; for root and for the user, with docker's API", Image: 29_503_488, Memory: runtimeMemory[Podman]},
-				{Value: Docker + "," + Podman, Title: "Both", Help: "side by side", Image: 83_914_752, Memory: runtimeMemory[Docker] + runtimeMemory[Podman]},
+				{Value: Docker, Title: "Docker", Help: "the engine with its API: docker -H ssh://..."},
+				{Value: Podman, Title: "Podman", Help: "no daemon needed; for root and for the user, with docker's API"},
+				{Value: both, Title: "Both", Help: "side by side"},
 			},
-			set: choice(func(p *Plan) *string { return &p.Runtime }),
-			get: func(p *Plan) []string { return []string{p.Runtime} },
+			set:  choice(func(p *Plan) *string { return &p.Runtime }),
+			get:  func(p *Plan) []string { return []string{p.Runtime} },
+			cost: costOfRuntime,
 		},
 		{
 			Key: "ssh-key", Kind: Keys, Title: "SSH keys", Value: "KEY", Default: OwnKey, Many: true,

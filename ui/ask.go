@@ -307,8 +307,8 @@ func (a *asker) answer(step steps.Step) ([]string, error) {
 // effect says what an answer leads to.
 func (a *asker) effect(step steps.Step) {
 	plan := a.flow.Plan()
-	if costly(step) {
-		a.tell("I" + strings.TrimPrefix(figures(plan), "i") + ".")
+	if text := figures(plan); text != "" && step.Costs() {
+		a.tell(strings.ToUpper(text[:1]) + text[1:] + ".")
 	}
 	switch step.Kind {
 	case steps.Codes:
@@ -317,7 +317,9 @@ func (a *asker) effect(step steps.Step) {
 		}
 		a.tell("The boot line will be: " + a.house.BootLine(plan))
 	case steps.Size:
-		a.say("About %d MiB stay for containers.", plan.Left())
+		if left, known := plan.Left(); known {
+			a.say("About %d MiB stay for containers.", left)
+		}
 		if warning := plan.Scarce(); warning != "" {
 			a.tell("Note: " + warning)
 		}

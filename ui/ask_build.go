@@ -25,7 +25,7 @@ func (a *asker) review() error {
 	}
 	for {
 		text, err := a.line("A number to change it, or "+words+":", "the review", "", func() {
-			a.tell("build builds the image; try builds it and boots it in QEMU; write builds it and then asks for a USB stick; save writes floe.toml; command shows the same as a command line.")
+			a.tell("build builds the image; try builds it and boots it in QEMU; write builds it and then asks for a " + medium(!a.flow.Plan().Tries()) + "; save writes floe.toml; command shows the same as a command line.")
 		})
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (a *asker) tryOut() error {
 
 // finish does what was to follow the build, and asks what is next.
 func (a *asker) finish(then func() error) error {
-	words, about := "write for a USB stick", "Writing erases a disk, after you have typed its name. back goes to the answers."
+	words, about := "write for a "+medium(a.built.Fixed), "Writing erases a disk, after you have typed its name. back goes to the answers."
 	if a.tries() {
 		words, about = "try to boot it in QEMU, "+words, "Trying it out gives its console this terminal. "+about
 	}

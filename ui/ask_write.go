@@ -33,7 +33,7 @@ func (a *asker) write() error {
 // order asks which disk the image goes to, and what becomes of the rest of it.
 // No answer is taken for granted.
 func (a *asker) order() (WriteOrder, error) {
-	order := WriteOrder{Image: a.built.Path, Size: a.built.Size}
+	order := WriteOrder{Image: a.built.Path, Size: a.built.Size, Fixed: a.built.Fixed}
 	for {
 		list, err := a.house.Disks(a.ctx, order.Size)
 		if err != nil {

@@ -117,7 +117,7 @@ func (b *buildScreen) end(built Built, err error) {
 	switch {
 	case err == nil:
 		b.state = buildDone
-		b.actions = []option{{"Write it to a USB stick", targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
+		b.actions = []option{{"Write it to a " + medium(built.Fixed), targetIntent{}}, {"Build another", reviewIntent{}}, {"Leave", leaveIntent{}}}
 		if !built.Fixed {
 			b.actions = append([]option{{"Try it out in QEMU", tryIntent{}}}, b.actions...)
 		}
@@ -241,9 +241,13 @@ func (b *buildScreen) failure(f frame) []string {
 			continue
 		}
 		room := most - len(lines) - 3
-		if room < 3 { // what went wrong first comes first then
+		if room < 3 { // what went wrong first comes first then, unless the error says so
 			log, first := excerpt(o.Log, 1)
-			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(log[max(0, first)])
+			line := log[max(0, first)]
+			if strings.Contains(b.err.Error(), line) {
+				return lines
+			}
+			said := f.Muted.Render(pad("  said", 9)) + f.Text.Render(line)
 			return slices.Insert(f.errorLines(b.err, b.built.Log, most-1), 1, f.fit(said, f.width))
 		}
 		log, first := excerpt(o.Log, room)

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -114,23 +113,29 @@ func (c *choiceScreen) beside(f frame) (list []block, ok bool) {
 }
 
 // figures say what the answer at the cursor comes to, where that differs
-// between the answers.
+// between the answers and is known.
 func (c *choiceScreen) figures(f frame) []string {
 	plan, err := c.with(c.value())
-	if err != nil || !costly(c.step) {
+	if err != nil || !c.step.Costs() {
 		return nil
 	}
-	return append([]string{""}, f.paragraphs(f.Glyphs.Arrow+" "+figures(plan), f.Warm.Render)...)
+	text := figures(plan)
+	if text == "" {
+		return nil
+	}
+	return append([]string{""}, f.paragraphs(f.Glyphs.Arrow+" "+text, f.Warm.Render)...)
 }
 
-// costly tells that a step's answers differ in what they cost.
-func costly(step steps.Step) bool {
-	return slices.ContainsFunc(step.Choices, func(c steps.Choice) bool { return len(costs(c)) > 0 })
-}
-
-// figures say what a plan comes to.
+// figures say what a plan comes to, as far as that is known.
 func figures(plan *steps.Plan) string {
-	return fmt.Sprintf("image about %s; %d of %d MiB stay for containers", humanize.Bytes(uint64(plan.ImageSize())), plan.Left(), plan.Memory)
+	var words []string
+	if size := plan.ImageSize(); size > 0 {
+		words = append(words, "image about "+humanize.Bytes(uint64(size)))
+	}
+	if left, known := plan.Left(); known && plan.Tries() {
+		words = append(words, fmt.Sprintf("%d of %d MiB stay for containers", left, plan.Memory))
+	}
+	return strings.Join(words, "; ")
 }
 
 // costs says what an answer adds, as far as that is known.

@@ -82,10 +82,11 @@ func (g grid) inner() int {
 	return w
 }
 
-// grid is that of the screen: builds and their results take the whole width.
+// grid is that of the screen: builds and their results take the whole width, and so does
+// the welcome while there are no answers that a pane could show.
 func (m *wizard) grid() grid {
 	g := newGrid(m.width, m.height)
-	if m.afterReview() {
+	if m.afterReview() || m.flow == nil {
 		g.pane = false
 	}
 	return g
@@ -101,9 +102,7 @@ func (m *wizard) View() tea.View {
 		v.Content = m.small(g)
 		return v
 	}
-	said := m.said(g)
-	body := g.body() - max(0, len(said)-g.message())
-	f := frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: body, describe: g.describe, spin: m.beats}
+	f := m.frame(g)
 	pic := m.body(f)
 	rows := m.header(g)
 	if g.airy() {
@@ -111,7 +110,7 @@ func (m *wizard) View() tea.View {
 	}
 	at := len(rows)
 	pane := m.pane(g)
-	for i := range body {
+	for i := range f.height {
 		line := ""
 		if i < len(pic.lines) {
 			line = m.styles.fit(strings.Repeat(" ", edge)+pic.lines[i], g.width)
@@ -121,7 +120,7 @@ func (m *wizard) View() tea.View {
 		}
 		rows = append(rows, line)
 	}
-	rows = append(rows, m.footer(g, said)...)
+	rows = append(rows, m.footer(g, m.said(g))...)
 	for i, r := range rows {
 		rows[i] = trim(m.styles.fit(r, g.width))
 	}
@@ -130,6 +129,12 @@ func (m *wizard) View() tea.View {
 		v.Cursor = tea.NewCursor(pic.cursor.x+edge, pic.cursor.y+at)
 	}
 	return v
+}
+
+// frame is the room that the body has: a long message takes some of it.
+func (m *wizard) frame(g grid) frame {
+	height := g.body() - max(0, len(m.said(g))-g.message())
+	return frame{Styles: m.styles.At(g.inner()), width: g.inner(), height: height, describe: g.describe, spin: m.beats}
 }
 
 // trim cuts the spaces at the end of a styled row.
@@ -259,20 +264,18 @@ func (m *wizard) pane(g grid) []string {
 	for i, l := range lines {
 		lines[i] = "    " + l
 	}
-	if m.flow != nil {
-		lines = append(lines, "", s.Title.Render("Your Floe so far"))
-		current, _ := m.flow.Current()
-		plan := m.flow.Plan()
-		for _, step := range m.flow.Applying() {
-			if step.Detail {
-				continue
-			}
-			title := s.Muted.Render(pad(step.Title, 13))
-			if step.Key == current.Key {
-				title = s.Ice.Render(pad(step.Title, 13))
-			}
-			lines = append(lines, s.fit(title+clean(step.Show(plan)), paneWidth-3))
+	lines = append(lines, "", s.Title.Render("Your Floe so far"))
+	current, _ := m.flow.Current()
+	plan := m.flow.Plan()
+	for _, step := range m.flow.Applying() {
+		if step.Detail {
+			continue
 		}
+		title := s.Muted.Render(pad(step.Title, 13))
+		if step.Key == current.Key {
+			title = s.Ice.Render(pad(step.Title, 13))
+		}
+		lines = append(lines, s.fit(title+clean(step.Show(plan)), paneWidth-3))
 	}
 	pane := make([]string, g.body())
 	for i := range pane {
@@ -290,7 +293,7 @@ func (m *wizard) runtime() string {
 	if c, ok := m.screen.(*choiceScreen); ok && c.step.Drawn {
 		return c.value()
 	}
-	if m.flow == nil || m.screen == screen(m.welcome) {
+	if m.screen == screen(m.welcome) {
 		return ""
 	}
 	return m.flow.Plan().Runtime

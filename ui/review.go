@@ -21,7 +21,7 @@ func newReview(flow *steps.Flow) *reviewScreen {
 	if r.plan.Tries() {
 		r.actions = append(r.actions, option{"Build, then try it out in QEMU", buildIntent{try: true}})
 	}
-	r.actions = append(r.actions, option{"Build, then write it to a USB stick", newTargetIntent{}})
+	r.actions = append(r.actions, option{"Build, then write it to a " + medium(!r.plan.Tries()), newTargetIntent{}})
 	r.at = len(r.steps) // on "Build"
 	return r
 }

@@ -68,6 +68,15 @@ type WriteOrder struct {
 	Size  int64 // of the image, in bytes
 	Disk  Disk
 	Data  Data
+	Fixed bool // the image is for a board
+}
+
+// medium is what an image is written to: one for a board to a card that stays in it.
+func medium(fixed bool) string {
+	if fixed {
+		return "memory card"
+	}
+	return "USB stick"
 }
 
 // again looks at the order's disk once more: minutes may have gone by since it

@@ -131,11 +131,17 @@ func init() {
 			r.house.disks = r.house.disks[:1]
 			r.press("enter")
 		},
-		"writing":      func(r *rig) { writing(r, writeEvents()) },
-		"writing-stop": func(r *rig) { writing(r, writeEvents()); r.press("ctrl+c") },
+		"writing-empty": func(r *rig) { writing(r, nil) },
+		"writing":       func(r *rig) { writing(r, writeEvents()) },
+		"writing-stop":  func(r *rig) { writing(r, writeEvents()); r.press("ctrl+c") },
 		"written": func(r *rig) {
 			writing(r, nil)
 			r.send(writtenMsg{written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda, SanDisk Ultra Fit"}, {Key: "written", Value: "12 MB", Note: "21 MB/s"}, {Key: "data", Value: "15 GB", Note: "made ready at Floe's first boot"}}}})
+		},
+		"written-board": func(r *rig) {
+			withDisks(r)
+			r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Fixed: true}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+			r.send(writtenMsg{written: Written{Rows: []Row{{Key: "disk", Value: "/dev/sda, SanDisk Ultra Fit"}}}})
 		},
 		"write-failed": func(r *rig) {
 			writing(r, writeEvents())
@@ -258,4 +264,23 @@ func TestWizardStopsWriting(t *testing.T) {
 	r.press("ctrl+c").sees("Stop writing?", "❯ Keep writing").press("down", "enter").at("Stopping").sees("the disk will not boot")
 	r.send(writtenMsg{err: fault.New(fault.Cancelled, "write the image to", "/dev/sda", context.Canceled, "The disk has lost what it held, and does not boot: write it again.")})
 	r.at("Stopped").sees("has lost what it held").press("enter").at("Disk")
+	if err := r.m.outcome(); fault.Code(err) != int(fault.Cancelled) {
+		t.Errorf("it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{err: fault.New(fault.Disk, "write the image to", "/dev/sda", errors.New("it was pulled out"), "")})
+	if err := r.m.outcome(); fault.Code(err) != int(fault.Disk) {
+		t.Errorf("after a failure it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{})
+	if err := r.m.outcome(); err != nil {
+		t.Errorf("after all it ends with %v", err)
+	}
+	r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1]}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+	r.send(writtenMsg{err: errors.New("it was pulled out")})
+	r.goTo("Disk").press("esc").at("Done").press("esc").at("Review").goTo("Done")
+	if err := r.m.outcome(); err != nil {
+		t.Errorf("after another build it ends with %v", err)
+	}
 }

@@ -178,10 +178,17 @@ func (t *textScreen) effect(f frame) []string {
 // memoryLines say what is left for containers, around the size that is chosen.
 func memoryLines(f frame, plan *steps.Plan) []string {
 	chosen := plan.Memory
-	lines := []string{f.Muted.Render("  " + pad("memory", 12) + "stays for containers")}
+	head := "  " + pad("memory", 12)
+	if _, known := plan.Left(); known {
+		head += "stays for containers"
+	}
+	lines := []string{f.Muted.Render(strings.TrimRight(head, " "))}
 	told := false
 	row := func(mib int) {
-		text := pad(fmt.Sprintf("%d MiB", mib), 12) + fmt.Sprintf("about %d MiB", plan.LeftOf(mib))
+		text := fmt.Sprintf("%d MiB", mib)
+		if left, known := plan.LeftOf(mib); known {
+			text = pad(text, 12) + fmt.Sprintf("about %d MiB", left)
+		}
 		if mib == chosen {
 			told = true
 			lines = append(lines, f.pointed(true, f.Strong.Render(text)))

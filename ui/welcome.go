@@ -8,6 +8,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"floe/steps"
 )
@@ -90,14 +91,30 @@ func (w *welcomeScreen) view(f frame) picture {
 		}
 		rows[i] = f.pointed(i == w.at, title.Render(pad(b.Title, 14))+"  "+f.Muted.Render(clean(note)))
 	}
-	lines := f.opening(rows)
-	lines = append(lines, "")
+	lines := append(f.opening(rows, true), "")
+	if len(lines)+w.wanted(f) > f.height || f.cuts(rows, f.width-besideArt) {
+		lines = append(f.opening(rows, false), "") // the mascot makes room
+	}
 	room := f.height - len(lines)
 	checks := w.checkLines(f, room)
 	if len(checks) > room && room > 0 {
 		checks = append(checks[:room-1], f.more(f.Glyphs.Down, len(checks)-room+1)+f.Muted.Render("; 'floe doctor' shows all"))
 	}
 	return picture{lines: append(lines, checks...)}
+}
+
+// wanted is how many rows the checks take when all is said of each, with one for each
+// that is still to come.
+func (w *welcomeScreen) wanted(f frame) (rows int) {
+	for _, c := range w.found {
+		rows += len(f.check(c))
+	}
+	return rows + len(w.checks) - len(w.found)
+}
+
+// cuts tells whether one of the rows is wider than there is room.
+func (f frame) cuts(rows []string, width int) bool {
+	return slices.ContainsFunc(rows, func(r string) bool { return ansi.StringWidth(r) > width })
 }
 
 // about is what a person who knows nothing yet is told.
@@ -111,12 +128,12 @@ const (
 )
 
 // opening says what this is, above the ways to begin; beside both stands the
-// mascot, unless the pane has it already.
-func (f frame) opening(rows []string) []string {
+// mascot if it may, unless the pane has it already.
+func (f frame) opening(rows []string, drawn bool) []string {
 	if !f.describe {
 		return f.fitAll(rows, f.width)
 	}
-	if f.width < artFrom {
+	if f.width < artFrom || !drawn {
 		return append(append(f.paragraphs(about, f.Text.Render), ""), f.fitAll(rows, f.width)...)
 	}
 	art := strings.Split(strings.TrimRight(Mascot(f.Styles), "\n"), "\n")
@@ -134,10 +151,11 @@ func (f frame) opening(rows []string) []string {
 }
 
 func (f frame) fitAll(lines []string, width int) []string {
+	fitted := make([]string, len(lines))
 	for i, l := range lines {
-		lines[i] = f.fit(l, width)
+		fitted[i] = f.fit(l, width)
 	}
-	return lines
+	return fitted
 }
 
 // checkLines lists what was found, in so many rows if that can be. What fails
@@ -174,7 +192,23 @@ func (w *welcomeScreen) checkLines(f frame, room int) (lines []string) {
 			}
 		}
 	}
-	return append(slices.Concat(drawn...), lines...)
+	return append(w.spare(f, drawn, room-len(lines)), lines...)
+}
+
+// spare leaves rows of what is well out, as far as room is short, and counts them.
+func (w *welcomeScreen) spare(f frame, drawn [][]string, room int) []string {
+	hidden := 0
+	for i, c := range w.found {
+		if c.Level == OK && len(slices.Concat(drawn...))+min(hidden, 1) > room {
+			drawn[i] = nil
+			hidden++
+		}
+	}
+	lines := slices.Concat(drawn...)
+	if hidden > 0 {
+		lines = append(lines, f.more(f.Glyphs.OK, hidden)+f.Muted.Render(" that are ok; ? shows all"))
+	}
+	return lines
 }
 
 // check draws a check as 'floe doctor' does, in the frame.

@@ -26,7 +26,8 @@ type WizardOptions struct {
 
 // Wizard asks its questions on a terminal, builds, and shows what there is to
 // show, until the person leaves. It gives the last image that was built, nil
-// if none was. A wizard that was left before its end is fault.Cancelled.
+// if none was. A wizard that was left before its end is fault.Cancelled; one that was
+// left at a failure has that as its error.
 func Wizard(ctx context.Context, house House, o WizardOptions) (*Built, error) {
 	m := newWizard(ctx, house, NewStyles(o.Terminal), o.Terminal.Width, o.Terminal.Height)
 	err := m.run(o)
@@ -38,10 +39,21 @@ func Wizard(ctx context.Context, house House, o WizardOptions) (*Built, error) {
 	if ctx.Err() != nil {
 		return m.built, context.Cause(ctx)
 	}
-	if m.built == nil {
-		return nil, fault.New(fault.Cancelled, "ask", "", context.Canceled, "")
+	return m.built, m.outcome()
+}
+
+// outcome is what the way came to: a disk that was not written as it should be, or a build
+// that failed and was left at that, is an error.
+func (m *wizard) outcome() error {
+	switch {
+	case m.write != nil && m.write.err != nil:
+		return m.write.err
+	case m.built != nil:
+		return nil
+	case m.build != nil && m.build.state == buildFailed && m.screen == screen(m.build):
+		return m.build.err
 	}
-	return m.built, nil
+	return fault.New(fault.Cancelled, "ask", "", context.Canceled, "")
 }
 
 // wizard is the one model. Screens are its components; what they want comes

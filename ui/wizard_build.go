@@ -30,7 +30,7 @@ func (m *wizard) startBuild(try bool) tea.Cmd {
 	}
 	plan := m.flow.Plan()
 	ctx, cancel := context.WithCancel(m.ctx)
-	m.build = newBuildScreen(plan.Hostname+", "+string(plan.Arch), cancel, try)
+	m.build, m.write = newBuildScreen(plan.Hostname+", "+string(plan.Arch), cancel, try), nil
 	ended := m.build.over
 	m.screen = m.build
 	m.message = sayIntent{}

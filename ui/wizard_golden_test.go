@@ -21,9 +21,18 @@ var wizardSizes = [][2]int{{80, 24}, {100, 30}, {60, 16}}
 
 var goodChecks = []Check{
 	{Level: OK, Name: "system", Text: "linux on amd64, 2 processors"},
-	{Level: OK, Name: "disk space", Text: "41 GiB free, 8.0 GiB needed; in /home/ada/.cache/floe"},
-	{Level: Warn, Name: "kvm", Text: "trying an image out is slower: this processor shows no virtualisation (vmx or svm)", Hint: "nothing needs to be done: machines are emulated then"},
+	{Level: OK, Name: "disk space", Text: "1023 GiB free, 8.0 GiB needed; in ~/.cache/floe"},
+	{Level: Warn, Name: "kvm", Text: "emulated, slower: this processor shows no vmx or svm", Hint: "virtualisation may be switched off in the firmware"},
 }
+
+// allChecks are those that floe makes, but for the last.
+var allChecks = append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: "23 GiB available"},
+	Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
+	Check{Level: OK, Name: "qemu", Text: "none on the PATH: brought from the archive when needed"})
+
+// offline is what the last one says without a network.
+var offline = Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: dial tcp: lookup deb.debian.org: no such host",
+	Hint: "check the network. Another mirror: --mirror URL, FLOE_MIRROR or mirror in floe.toml; a proxy: http_proxy and https_proxy"}
 
 func manyKeys(n int) (keys []keysource.Key) {
 	for i := range n {
@@ -38,14 +47,13 @@ var scenes = map[string]struct {
 	play  func(*rig)
 }{
 	"welcome": {testHouse{checks: goodChecks, beginnings: []Beginning{
-		{Title: "Start", Note: "a few questions, each with a default"},
-		{Title: "Resume", Note: "box, amd64: the answers of 1 Mar 14:02", Review: true},
+		{Title: "Start", Note: "a few questions"},
+		{Title: "Resume", Note: "box, kernel done at 14:02", Review: true},
 		{Title: "Load floe.toml", Err: fault.New(fault.Usage, "read the plan", "floe.toml", errors.New("line 3: unknown key"), "")},
 	}}, func(*rig) {}},
-	"welcome-whole": {testHouse{checks: append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: "23 GiB available"},
-		Check{Level: OK, Name: "sandbox", Text: "builds without root and without this machine's tools"}, goodChecks[2],
-		Check{Level: OK, Name: "qemu", Text: "brought from the archive when it is needed (qemu-system-x86_64: it is not on the PATH)"},
-		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 1 Mar 2026, signatures good"})}, func(*rig) {}},
+	"welcome-whole": {testHouse{checks: append(allChecks[:6:6],
+		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 27 Nov 2026, signatures good"})}, func(*rig) {}},
+	"welcome-offline": {testHouse{checks: append(allChecks[:6:6], offline)}, func(*rig) {}},
 	"welcome-error": {testHouse{checks: goodChecks, beginnings: []Beginning{
 		{Title: "Start", Note: "a few questions", Sources: []steps.Source{{Name: "environment", Given: map[string][]string{"runtime": {"both"}}}}}}},
 		func(r *rig) { r.press("enter") }},
@@ -71,7 +79,14 @@ var scenes = map[string]struct {
 		r.goTo("SSH keys").press("down", "down", "enter")
 		r.send(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n"})
 	}},
-	"keys-new":      {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"keys-new":     {testHouse{}, func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter") }},
+	"keys-loading": {testHouse{}, func(r *rig) { r.goTo("SSH keys").m.screen.(*keysScreen).wait = true }},
+	"keys-import-waiting": {testHouse{}, func(r *rig) {
+		r.goTo("SSH keys").press("down", "enter", "ada")
+		r.m.screen.(*keysScreen).submit() // what it gives is not run: nobody answers
+	}},
+	"keys-new-error": {testHouse{newKeyErr: fault.New(fault.Usage, "make a key", "~/.ssh/id_ed25519_floe", errors.New("there is such a file already"), "Choose another name.")},
+		func(r *rig) { r.goTo("SSH keys").press("down", "down", "down", "enter", "enter") }},
 	"text":          {testHouse{}, func(r *rig) { r.goTo("Host name") }},
 	"text-error":    {testHouse{}, func(r *rig) { r.goTo("Host name").press("_", "enter") }},
 	"text-long":     {testHouse{}, func(r *rig) { r.goTo("Host name").press(strings.Repeat("long", 40)) }},
@@ -84,6 +99,7 @@ var scenes = map[string]struct {
 	"codes-chosen":  {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("space", "box", "enter", "/", "own", "enter") }},
 	"codes-wrong":   {testHouse{}, func(r *rig) { r.goTo("Boot codes").press("shift+tab", "tz=Berlin noembedd") }},
 	"memory":        {testHouse{}, func(r *rig) { r.goTo("Memory").press("up") }},
+	"memory-arm64":  {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down").goTo("Memory") }},
 	"memory-scarce": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "96") }},
 	"memory-error":  {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
 	"path":          {testHouse{}, func(r *rig) { r.goTo("Image") }},
@@ -97,13 +113,17 @@ var scenes = map[string]struct {
 		r.goTo("Runtime")
 		c := r.m.screen.(*choiceScreen)
 		for i := range 30 {
-			c.step.Choices = append(c.step.Choices, steps.Choice{Value: steps.Docker, Title: fmt.Sprint("Runtime ", i), Help: strings.Repeat("one more of them; ", 8), Image: 1e6, Memory: 10})
+			c.step.Choices = append(c.step.Choices, steps.Choice{Value: steps.Docker, Title: fmt.Sprint("Runtime ", i), Help: strings.Repeat("one more of them; ", 8), Cost: steps.Cost{Image: 1e6, Memory: 10}})
 		}
 		r.press("pgdown", "pgdown")
 	}},
-	"runtime":      {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
-	"runtime-none": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
-	"runtime-seal": {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
+	"architecture":       {testHouse{}, func(r *rig) { r.goTo("Architecture") }},
+	"architecture-arm64": {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down") }},
+	"board":              {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down", "enter").at("Board") }},
+	"runtime":            {testHouse{}, func(r *rig) { r.goTo("Runtime") }},
+	"runtime-arm64":      {testHouse{}, func(r *rig) { r.goTo("Architecture").press("down").goTo("Runtime").press("up", "up") }},
+	"runtime-none":       {testHouse{}, func(r *rig) { r.goTo("Runtime").press("up", "up") }},
+	"runtime-seal":       {testHouse{}, func(r *rig) { r.goTo("Runtime").press("down") }},
 	"choice-refused": {testHouse{}, func(r *rig) {
 		r.goTo("Architecture").press("down").goTo("Review")
 		r.m.flow.Edit("firmware")
@@ -159,6 +179,21 @@ var scenes = map[string]struct {
 		}
 		return b
 	}()}, func(r *rig) { r.goTo("Review").press("enter") }},
+	"done-board": {testHouse{built: func() Built {
+		b := testBuilt()
+		b.Path, b.Fixed, b.Next = "/home/ada/floe-rpi.img", true, []Command{{What: "put it on the board's memory card", Line: "floe write floe-rpi.img"}}
+		return b
+	}()}, func(r *rig) { r.goTo("Architecture").press("down", "enter", "down").goTo("Review").press("enter") }},
+	"path-looking": {testHouse{}, func(r *rig) {
+		r.goTo("Image")
+		s := r.m.screen.(*textScreen)
+		s.looking, s.beats = true, -1
+		r.view()
+		r.m.beats++
+	}},
+	"command-overfull": {testHouse{}, func(r *rig) {
+		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 30), "enter").goTo("Review").press("p")
+	}},
 	"review-saved": {testHouse{}, func(r *rig) { r.goTo("Review").press("s") }},
 	"command":      {testHouse{}, func(r *rig) { r.goTo("Host name").press("x", "enter").goTo("Review").press("p") }},
 	"help":         {testHouse{}, func(r *rig) { r.goTo("Review").press("?") }},
@@ -190,7 +225,22 @@ var scenes = map[string]struct {
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
 			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
 			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: kernelFailure("fs/ext4/inode.c:7:1: error: expected ';' before 'int'",
+			"Try again: what was finished is kept. If it ends at the same line, the fault is in the sources or in floe.")})
+	}},
+	"failed-briefly": {testHouse{}, func(r *rig) {
+		building(r, append(testEvents(),
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "fs/ext4/inode.c:7:1: error: expected ';' before 'int'"},
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "make: *** [Makefile:248: __sub-make] Error 2"},
+			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
 		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: buildFailure()})
+	}},
+	"failed-memory": {testHouse{}, func(r *rig) {
+		building(r, append(testEvents(),
+			report.Event{Time: after(81), Stage: "kernel", Kind: report.Log, Text: "gcc: fatal error: Killed signal terminated program cc1"},
+			report.Event{Time: after(82), Stage: "kernel", Kind: report.Failed, Text: "make: exit status 2", Elapsed: 67e9}))
+		r.send(builtMsg{built: Built{Log: "/home/ada/.local/state/floe/last-build.log"}, err: kernelFailure("gcc: fatal error: Killed signal terminated program cc1",
+			"Memory ran out: close other programs or add swap, and try again.")})
 	}},
 	"log": {testHouse{}, func(r *rig) {
 		building(r, testEvents())
@@ -232,6 +282,34 @@ func TestWizardScreens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWelcomeCutsNothing: from 80×24 on all is said of every check; 60×16 has all of those
+// that fail, with what mends them.
+func TestWelcomeCutsNothing(t *testing.T) {
+	for _, name := range []string{"welcome", "welcome-whole", "welcome-offline", "welcome-failing"} {
+		for _, size := range wizardSizes {
+			house := scenes[name].house
+			r := newRigOn(t, &house, looks["escape"], size[0], size[1])
+			if view := r.view(); size[0] >= 80 && strings.Contains(view, "…") {
+				t.Errorf("%s at %v is cut:\n%s", name, size, view)
+			}
+			for _, c := range house.checks {
+				if c.Level < Warn {
+					continue
+				}
+				if c.Level == Fail || size[0] >= 80 {
+					for _, word := range strings.Fields(c.Text + " " + c.Hint) {
+						r.sees(word)
+					}
+				}
+			}
+		}
+	}
+	// A long name takes the mascot's place.
+	long := "a-long-host-name-for-a-box, kernel done at 14:02"
+	r := newRig(t, &testHouse{beginnings: []Beginning{{Title: "Start", Note: "a few questions"}, {Title: "Resume", Note: long}}})
+	r.sees(long)
 }
 
 // TestWizardTooSmall: the size needed is said, nothing is done by accident,

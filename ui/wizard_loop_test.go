@@ -38,7 +38,7 @@ func waitFor(t *testing.T, tm *teatest.TestModel, text string) {
 func TestWizardInItsLoop(t *testing.T) {
 	house := &testHouse{checks: goodChecks, built: testBuilt(), events: testEvents()}
 	m, tm := loop(t, house)
-	waitFor(t, tm, "emulated")
+	waitFor(t, tm, "switched off")
 	for _, text := range []string{"Which processor", "will run the containers", "may log in", "machine called", "boot line", "containers", "free", "what will be built"} {
 		tm.Send(named["enter"])
 		waitFor(t, tm, text)
@@ -194,9 +194,28 @@ func TestWizardEnds(t *testing.T) {
 	if _, err := o.end(); fault.Code(err) != int(fault.Cancelled) {
 		t.Errorf("left: %v", err)
 	}
+	house := &testHouse{buildErr: buildFailure(), beginnings: []Beginning{{Title: "Resume", Review: true}}}
+	for _, back := range []bool{false, true} {
+		o = newOnTerminal(t.Context(), t, house)
+		for _, text := range toBuild {
+			o.wait(text)
+			o.keys("\r")
+		}
+		o.wait("Change the answers")
+		want := fault.Build
+		if back {
+			o.keys("\x1b")
+			o.wait("will be built")
+			want = fault.Cancelled
+		}
+		o.keys("\x03\x03")
+		if _, err := o.end(); fault.Code(err) != int(want) {
+			t.Errorf("left after a failure (%t): %v", back, err)
+		}
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	house := &testHouse{hold: make(chan struct{}), beginnings: []Beginning{{Title: "Resume", Review: true}}}
+	house = &testHouse{hold: make(chan struct{}), beginnings: []Beginning{{Title: "Resume", Review: true}}}
 	o = newOnTerminal(ctx, t, house)
 	o.wait("Resume")
 	o.keys("\r")

@@ -26,6 +26,7 @@ type testHouse struct {
 	keys       []keysource.Key
 	imported   []keysource.Key
 	importErr  error
+	newKeyErr  error
 	saveErr    error
 	saved      bool
 	remembered int
@@ -42,7 +43,7 @@ type testHouse struct {
 
 func (h *testHouse) Beginnings() []Beginning {
 	if h.beginnings == nil {
-		return []Beginning{{Title: "Start", Note: "a few questions, each with a default"}}
+		return []Beginning{{Title: "Start", Note: "a few questions"}}
 	}
 	return h.beginnings
 }
@@ -63,7 +64,7 @@ func (h *testHouse) Import(context.Context, string, string) ([]keysource.Key, er
 func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error) {
 	k := testKey("new", 9)
 	k.Value, k.From = path+".pub", path+".pub"
-	return k, nil
+	return k, h.newKeyErr
 }
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
@@ -283,4 +284,11 @@ func testBuilt() Built {
 
 func buildFailure() error {
 	return fault.New(fault.Build, "build the kernel for", "amd64", errors.New("make: exit status 2"), "the whole log is in /home/ada/.cache/floe/logs/kernel-amd64.log")
+}
+
+// kernelFailure is the error of a kernel that does not compile, as package kernel makes it.
+func kernelFailure(first, advice string) error {
+	why := first + "\n   1840    CC      fs/ext4/hash.o\n   1841    CC      fs/ext4/ialloc.o\n   1842    CC      fs/ext4/inode.o\n>  1843  " + first +
+		"\n   1844  make[4]: *** [scripts/Makefile.build:229: fs/ext4/inode.o] Error 1\n   1845  make: *** [Makefile:248: __sub-make] Error 2"
+	return fault.New(fault.Build, "compile the kernel for", "amd64", errors.New(why), advice+" The whole log is in /home/ada/.cache/floe/logs/kernel-amd64.log")
 }

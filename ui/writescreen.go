@@ -29,7 +29,7 @@ type (
 // It is a buildScreen but for its words.
 type writeScreen struct {
 	*buildScreen
-	disk    Disk
+	fixed   bool // the image is for a board
 	written Written
 }
 
@@ -37,7 +37,7 @@ type writeScreen struct {
 const Unbootable = "the disk will not boot"
 
 func newWriteScreen(order WriteOrder, cancel context.CancelFunc) *writeScreen {
-	w := &writeScreen{buildScreen: newBuildScreen(clean(order.Disk.Name+", "+order.Disk.Path), cancel, false), disk: order.Disk}
+	w := &writeScreen{buildScreen: newBuildScreen(clean(order.Disk.Name+", "+order.Disk.Path), cancel, false), fixed: order.Fixed}
 	w.board = newBoard(Unbootable)
 	return w
 }
@@ -119,7 +119,7 @@ func (w *writeScreen) view(f frame) picture {
 			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+f.Text.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
 		}
 		lines = append(lines, "")
-		lines = append(lines, f.paragraphs("To boot it: plug it in, switch the machine on, and press the key for its boot menu (F12, F11, F8 or Esc on most).", f.Muted.Render)...)
+		lines = append(lines, f.paragraphs(w.booting(), f.Muted.Render)...)
 	case buildFailed:
 		lines = w.failure(f)
 	default:
@@ -131,6 +131,14 @@ func (w *writeScreen) view(f frame) picture {
 		lines = append(lines, f.paragraphs(hint, f.Warn.Render)...)
 	}
 	return picture{lines: f.withActions(lines, w.actions, w.at)}
+}
+
+// booting says how the disk is booted.
+func (w *writeScreen) booting() string {
+	if w.fixed {
+		return "To boot it: put it into the board, and switch that on."
+	}
+	return "To boot it: plug it in, switch the machine on, and press the key for its boot menu (F12, F11, F8 or Esc on most)."
 }
 
 // writing tells that a disk is being written.
@@ -159,7 +167,7 @@ func (m *wizard) choose(c chooseIntent) tea.Cmd {
 
 // toErase asks before anything is lost.
 func (m *wizard) toErase() tea.Cmd {
-	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Size: m.build.built.Size, Disk: m.target.disk, Data: m.target.data}, m.steady)
+	e := newEraseScreen(m.ctx, m.house, WriteOrder{Image: m.build.built.Path, Size: m.build.built.Size, Disk: m.target.disk, Data: m.target.data, Fixed: m.build.built.Fixed}, m.steady)
 	m.screen, m.message = e, sayIntent{}
 	return e.init()
 }

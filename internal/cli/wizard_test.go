@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -9,16 +8,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
-
-	"floe/internal/vt"
 	"floe/steps"
 )
 
@@ -55,132 +50,6 @@ func floeFor(t *testing.T, limit time.Duration, env []string, args ...string) *e
 	cmd.Env = append([]string{"CLI_TEST_FLOE=1", "HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "COLORFGBG=15;0",
 		"TERM=xterm-256color", "FLOE_MIRROR=" + noArchive.URL, "GOCOVERDIR=" + t.TempDir()}, env...)
 	return cmd
-}
-
-// console is floe on a pseudo-terminal, and what a person sees there.
-type console struct {
-	t         *testing.T
-	cmd       *exec.Cmd
-	pty       *os.File
-	secondary *os.File
-	before    unix.Termios
-	mu        sync.Mutex
-	screen    *vt.Screen
-	raw       bytes.Buffer
-	exited    chan error
-	patience  time.Duration // for what is to be seen
-}
-
-func openConsole(t *testing.T, cmd *exec.Cmd) *console {
-	t.Helper()
-	primary, secondary, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { primary.Close() })
-	t.Cleanup(func() { secondary.Close() })
-	c := &console{t: t, cmd: cmd, pty: primary, secondary: secondary, screen: vt.New(80, 24), exited: make(chan error, 1), patience: time.Minute}
-	c.resize(80, 24)
-	c.before = c.termios()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = secondary, secondary, secondary
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := primary.Read(buf)
-			if err != nil {
-				return
-			}
-			c.mu.Lock()
-			_, _ = c.screen.Write(buf[:n])
-			c.raw.Write(buf[:n])
-			c.mu.Unlock()
-		}
-	}()
-	go func() { c.exited <- cmd.Wait() }()
-	return c
-}
-
-func (c *console) termios() unix.Termios {
-	c.t.Helper()
-	state, err := unix.IoctlGetTermios(int(c.secondary.Fd()), unix.TCGETS)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return *state
-}
-
-func (c *console) resize(cols, rows uint16) {
-	c.mu.Lock()
-	c.screen.Resize(int(cols), int(rows))
-	c.mu.Unlock()
-	if err := pty.Setsize(c.pty, &pty.Winsize{Cols: cols, Rows: rows}); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.screen.String()
-}
-
-// keys types.
-func (c *console) keys(text string) *console {
-	_, _ = c.pty.WriteString(text)
-	return c
-}
-
-// sees waits until all the texts are on the screen.
-func (c *console) sees(texts ...string) *console {
-	c.t.Helper()
-	missing := ""
-	for late := time.Now().Add(c.patience); time.Now().Before(late); time.Sleep(10 * time.Millisecond) {
-		view := c.String()
-		missing = ""
-		for _, text := range texts {
-			if !strings.Contains(view, text) {
-				missing = text
-			}
-		}
-		if missing == "" {
-			return c
-		}
-	}
-	c.t.Fatalf("%q is not seen on\n%s", missing, c)
-	return c
-}
-
-// ends waits for the end, and finds the terminal as it was.
-func (c *console) ends(code int) {
-	c.t.Helper()
-	select {
-	case <-c.exited:
-	case <-time.After(time.Minute):
-		c.t.Fatalf("floe does not end:\n%s", c)
-	}
-	time.Sleep(50 * time.Millisecond) // for the last of the output
-	if got := c.cmd.ProcessState.ExitCode(); got != code {
-		c.t.Errorf("exit code %d, not %d\n%s", got, code, c)
-	}
-	if c.termios() != c.before {
-		c.t.Error("the terminal's modes are not as they were")
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.screen.Alt || c.screen.Hidden {
-		c.t.Error("the alternate screen, or a hidden cursor, is left behind")
-	}
-	for _, mode := range []string{"?2004"} { // bracketed paste
-		on, off := bytes.LastIndex(c.raw.Bytes(), []byte(mode+"h")), bytes.LastIndex(c.raw.Bytes(), []byte(mode+"l"))
-		if on > off {
-			c.t.Errorf("mode %s is left on", mode)
-		}
-	}
 }
 
 // screens are those from the first question to the review.
@@ -233,21 +102,6 @@ func TestWizardOnATerminal(t *testing.T) {
 	c.sees("Resume", "Load floe.toml").keys("j\r").sees("will be built", "quiet")
 	c.keys("\x03\x03")
 	c.ends(130)
-}
-
-// stays proves of the place that it is there, with all that was typed, after
-// ctrl+c and staying, and after the window was smaller, and far too small.
-func (c *console) stays(texts ...string) {
-	c.t.Helper()
-	c.keys("\x03").sees("Leave Floe?", "❯ Stay").keys("\r").sees(texts...)
-	for _, size := range [][2]uint16{{60, 16}, {20, 5}, {80, 24}} {
-		c.resize(size[0], size[1])
-		if size[0] < 60 {
-			c.sees("Floe needs")
-			continue
-		}
-		c.sees(texts...)
-	}
 }
 
 // TestWizardFieldsOnATerminal: the fields and lists inside of the questions, and
@@ -312,6 +166,9 @@ func TestWizardImports(t *testing.T) {
 	c.ends(130)
 }
 
+// coloured matches what sets a colour.
+var coloured = regexp.MustCompile("\x1b\\[[0-9;]*\\b(3[0-8]|4[0-8]|9[0-7]|10[0-7])\\b[0-9;]*m")
+
 // TestWizardLooks: terminals of other kinds.
 func TestWizardLooks(t *testing.T) {
 	t.Parallel()
@@ -319,13 +176,20 @@ func TestWizardLooks(t *testing.T) {
 	c.sees("> Start").keys("\r").sees("processor").keys("\r").sees("containers?").keys("\r").sees("> [x] floe's own key", "@--o")
 	c.keys("\x03\x03")
 	c.ends(130)
-	c = openConsole(t, floe(t, []string{"NO_COLOR="}))
-	c.sees("Start")
-	if strings.Contains(c.raw.String(), "\x1b[38") {
-		t.Error("colours with NO_COLOR")
+	for _, env := range []string{"NO_COLOR=", "NO_COLOR=1", "NO_COLOR=0"} {
+		c = openConsole(t, floe(t, []string{env}))
+		c.sees("Start").keys("\r").sees("processor").keys("\r").sees("containers?").keys("\x03\x03")
+		c.ends(130)
+		if coloured.MatchString(c.raw.String()) {
+			t.Errorf("colours with %s", env)
+		}
 	}
-	c.keys("\x03\x03")
+	c = openConsole(t, floe(t, nil))
+	c.sees("Start").keys("\x03\x03")
 	c.ends(130)
+	if !coloured.MatchString(c.raw.String()) {
+		t.Error("no colours without NO_COLOR")
+	}
 	for _, env := range []string{"TERM=dumb", "FLOE_PLAIN=1", "ACCESSIBLE=1"} {
 		c = openConsole(t, floe(t, []string{env}))
 		c.sees("How to begin", "Number [1]:").keys("1\n").sees("Question 1 of").keys("quit\n")
@@ -351,13 +215,11 @@ func TestBareFloeWithoutATerminal(t *testing.T) {
 	}
 }
 
-// TestEveryStepIsAFlag: what is asked can be said on the command line and in
-// the environment too. The file and the screens have tests of their own.
-func TestEveryStepIsAFlag(t *testing.T) {
-	build := buildCommand(&terminal{})
-	for _, s := range steps.All() {
-		if f := build.Flags().Lookup(s.Key); f == nil || !strings.Contains(f.Usage, s.Help) {
-			t.Errorf("%s is no flag of build", s.Key)
-		}
-	}
+// TestWizardWithoutASize: a serial console that tells no size counts as 80×24.
+func TestWizardWithoutASize(t *testing.T) {
+	t.Parallel()
+	c := openConsoleOf(t, floe(t, nil), 0, 0)
+	c.sees("Start", "Floe builds a tiny Linux").keys("\r").sees(screens[0], "p command line · ctrl+c leave").keys("\r").sees(screens[1], "▄▀▄▀▄")
+	c.keys("\x03").sees("Leave Floe?").keys("\x03")
+	c.ends(130)
 }

@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -80,11 +82,23 @@ func disk(_ context.Context, h Host) Finding {
 	if err != nil {
 		return failed(f, err)
 	}
-	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.IBytes(uint64(free)), humanize.IBytes(needDisk), h.StoreDir)
+	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.IBytes(uint64(free)), humanize.IBytes(needDisk), short(h.StoreDir))
 	if free < needDisk {
 		f.Level, f.Hint = Warn, store.Room
 	}
 	return f
+}
+
+// short writes a path below the home as a shell takes it.
+func short(path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(rel) {
+		return "~/" + rel
+	}
+	return path
 }
 
 func memory(context.Context, Host) Finding {
@@ -112,8 +126,11 @@ func meminfo(text, key string) int {
 	return 0
 }
 
+// namespacesText is what is so where the sandbox works.
+const namespacesText = "builds without root and without this machine's tools"
+
 func namespaces(context.Context, Host) Finding {
-	f := Finding{Name: "sandbox", Text: "builds without root and without this machine's tools"}
+	f := Finding{Name: "sandbox", Text: namespacesText}
 	if err := sandbox.Probe(); err != nil {
 		f = failed(f, err)
 		f.Hint += "; or build with this machine's own tools: --toolchain host"
@@ -121,11 +138,13 @@ func namespaces(context.Context, Host) Finding {
 	return f
 }
 
-func accel(_ context.Context, h Host) Finding {
+func accel(_ context.Context, h Host) Finding { return speed(qemu.DetectAccel(h.Arch, qemu.Host{})) }
+
+// speed says what a machine's processor is.
+func speed(a qemu.Accel) Finding {
 	f := Finding{Name: "kvm", Text: "machines run at full speed"}
-	if a := qemu.DetectAccel(h.Arch, qemu.Host{}); !a.KVM {
-		f.Level, f.Text = Warn, "trying an image out is slower: "+a.Reason
-		f.Hint = "nothing needs to be done: machines are emulated then"
+	if !a.KVM {
+		f.Level, f.Text, f.Hint = Warn, "emulated, slower: "+a.Reason, a.Mend
 	}
 	return f
 }
@@ -133,15 +152,15 @@ func accel(_ context.Context, h Host) Finding {
 func emulator(ctx context.Context, h Host) Finding {
 	f := Finding{Name: "qemu"}
 	p, err := qemu.FindHost(ctx, h.Arch, qemu.MinVersion())
-	if err != nil {
-		why := err.Error()
-		if known, ok := errors.AsType[*fault.Error](err); ok && known.Err != nil {
-			why = known.On + ": " + known.Err.Error()
-		}
-		f.Text = "brought from the archive when it is needed (" + why + ")"
+	if err == nil {
+		f.Text = fmt.Sprintf("%s, version %s", p.Argv[0], p.Version)
 		return f
 	}
-	f.Text = fmt.Sprintf("%s, version %s", p.Argv[0], p.Version)
+	why := "none on the PATH"
+	if known, ok := errors.AsType[*fault.Error](err); ok && filepath.IsAbs(known.On) {
+		why = known.On + ": " + known.Err.Error()
+	}
+	f.Text = why + ": brought from the archive when needed"
 	return f
 }
 
@@ -158,9 +177,17 @@ func archive(ctx context.Context, h Host) Finding {
 	defer s.Close()
 	a, err := debian.Open(ctx, debian.Options{Cache: s.Downloads(), Mirrors: mirrors, Archs: arch.All(), Refresh: true})
 	if err != nil {
-		return failed(f, err)
+		return unreached(failed(f, err), err)
 	}
 	f.Text = a.String() + ", signatures good"
+	return f
+}
+
+// unreached says in few words that no server was to be had.
+func unreached(f Finding, err error) Finding {
+	if asked, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
+		f.Text = "cannot reach the Debian archive: " + asked.Err.Error()
+	}
 	return f
 }
 

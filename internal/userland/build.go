@@ -165,7 +165,7 @@ func (b *builder) run(ctx context.Context, part string, c sandbox.Command) error
 	err = errors.Join(err, lines.Close())
 	var exit *sandbox.ExitError
 	if errors.As(err, &exit) {
-		return fault.New(fault.Build, "build", part, err, "the whole log is in "+b.LogPath)
+		return fault.New(fault.Build, "build", part, err, exit.Advice("")+" The whole log is in "+b.LogPath)
 	}
 	return err
 }

@@ -47,10 +47,16 @@ func Image(t testing.TB, seed uint64, size int) string {
 // root; without it the test is skipped.
 func Loop(t testing.TB, size int) disks.Disk {
 	t.Helper()
+	return LoopIn(t, t.TempDir(), size)
+}
+
+// LoopIn is Loop with the device's file in a folder that is there.
+func LoopIn(t testing.TB, dir string, size int) disks.Disk {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("loop devices take root")
 	}
-	path := filepath.Join(t.TempDir(), "stick.img")
+	path := filepath.Join(dir, "stick.img")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
