@@ -61,7 +61,7 @@ type Order struct {
 	Disk    disks.Identity `json:"disk"`              // what was chosen
 	Data    Data           `json:"data"`              // for images of floe's only
 	Unmount []string       `json:"unmount,omitempty"` // mount points that the person agreed to lose
-	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed
+	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed, besides those that needed finds
 }
 
 // Result tells what was written.
@@ -115,6 +115,7 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
+	o.Protect = append(needed(caller()), o.Protect...)
 	stage := report.Start(sink, "write/check", "Look at the image and the disk")
 	image, dev, disk, err := open(ctx, o, s, a, stage)
 	if err != nil {
