@@ -56,6 +56,8 @@ func TestUDisksWords(t *testing.T) {
 // answering is an access by the service, of which an answer is known.
 type answering struct{ err error }
 
-func (a answering) open(context.Context, disks.Disk) (*os.File, error) { return nil, udisksWords(a.err) }
-func (a answering) unmount(context.Context, string) error              { return udisksWords(a.err) }
-func (a answering) reread(*block) error                                { return nil }
+func (a answering) open(context.Context, disks.Disk) (*os.File, error) {
+	return nil, udisksWords(a.err)
+}
+func (a answering) unmount(context.Context, string) error { return udisksWords(a.err) }
+func (a answering) reread(*block) error                   { return nil }
