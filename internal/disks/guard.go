@@ -73,10 +73,14 @@ func (s System) watchful(protect []string) (*watch, error) {
 		}
 	}
 	for _, m := range mounts {
-		firm := needed[m] || !slices.ContainsFunc(desktop, func(dir string) bool { return within(m.point, dir) }) || hidden(mounts, m)
+		use := Use{Kind: Mount, What: tame(m.point), At: m.point}
+		use.Firm = needed[m] || !slices.ContainsFunc(desktop, func(dir string) bool { return within(m.point, dir) })
+		if !use.Firm && hidden(mounts, m) {
+			use.What, use.Firm = use.What+", under another mount", true
+		}
 		found := 0
 		for _, n := range s.devices(m) {
-			found += w.walk(n, Use{Kind: Mount, What: tame(m.point), At: m.point, Firm: firm}, mounts)
+			found += w.walk(n, use, mounts)
 		}
 		if found == 0 && needed[m] && (m.number.Major != 0 || slices.Contains(spanning, m.kind)) {
 			return nil, fmt.Errorf("the disk that carries %s (device number %s) cannot be found: no disk is safe", m.point, m.number)

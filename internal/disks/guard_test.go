@@ -117,19 +117,20 @@ func TestGuard(t *testing.T) {
 		{"a stick under another mount", func(m *machine) {
 			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 60*gb, nil)
 			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "30 22 8:1 / /mnt/a rw - vfat /dev/sda1 rw", "31 30 65:145 / /mnt/a rw - vfat /dev/sdz1 rw")
-		}, nil, map[string]string{"sda": "carries /mnt/a (sda1)"}},
+		}, nil, map[string]string{"sda": "carries /mnt/a, under another mount (sda1)"}},
 		{"a stick under a mount on the folder above", func(m *machine) {
 			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 60*gb, nil)
 			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "31 22 65:145 / /mnt rw - vfat /dev/sdz1 rw", "30 22 8:1 / /mnt/a rw - vfat /dev/sda1 rw")
-		}, nil, map[string]string{"sda": "carries /mnt/a (sda1)"}},
+		}, nil, map[string]string{"sda": "carries /mnt/a, under another mount (sda1)"}},
 		{"the store behind a mount on the folder above", func(m *machine) {
 			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).usb("2-2", "sdb", "8:16", 64*gb, "B", "B", "2", nil)
 			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "30 22 8:0 / /mnt/a rw - ext4 /dev/sda rw", "31 22 8:16 / /mnt rw - ext4 /dev/sdb rw")
 		}, []string{"/mnt/a/floe"}, map[string]string{"sda": "carries /mnt/a", "sdb": "carries /mnt"}},
-		{"two partitions of a disk on one point, one of them LUKS", func(m *machine) {
+		{"btrfs over two partitions of a stick, one of them LUKS", func(m *machine) {
 			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 4*gb, nil).part("sda", 2, "sda2", "8:2", 4*gb, nil)
 			m.stack("dm-0", "253:0", values{"dm/name": "vault"}, "sda2")
-			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "31 30 8:1 / /mnt/a rw - vfat /dev/sda1 rw", "30 22 253:0 / /mnt/a rw - ext4 /dev/dm-0 rw")
+			m.link("sys/fs/btrfs/0b2a/devices/sda1", m.dirs["sda1"]).link("sys/fs/btrfs/0b2a/devices/vault", m.dirs["dm-0"])
+			m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("0:31", "/mnt/a", "btrfs", "/dev/sda1"))
 		}, nil, map[string]string{"sda": "carries /mnt/a (sda2, vault)"}},
 		{"ZFS", func(m *machine) {
 			m.sata("ata1", "sda", "8:0", 64*gb, "A", "1").part("sda", 1, "sda1", "8:1", 60*gb, nil)
