@@ -252,6 +252,11 @@ func TestWizardNoRights(t *testing.T) {
 	r.house.refuse = fault.New(fault.Missing, "become root with", "sudo", errors.New("ada is not in the sudoers file"), "")
 	withDisks(r).press("down", "down", "enter")
 	r.still().press("SanDisk Ultra Fit", "enter").at("Erase and write").sees("Nothing was erased: ada is not in the sudoers file")
+	r.house.refuse = fault.New(fault.Cancelled, "become root with", "pkexec", context.Canceled, "Nothing was changed.")
+	r.press("enter").at("Erase and write").sees("Nothing was erased.")
+	if got := r.m.message.text; got != "Nothing was erased." {
+		t.Errorf("%q", got)
+	}
 	r.house.refuse = nil
 	r.press("enter").at("Written")
 }

@@ -191,6 +191,9 @@ func (m *wizard) startWrite(msg writerMsg) tea.Cmd {
 	}
 	if msg.err != nil {
 		m.message = sayIntent{Fail, "Nothing was erased: " + reason(msg.err)}
+		if fault.Code(msg.err) == int(fault.Cancelled) { // which the person knows
+			m.message = sayIntent{Note, "Nothing was erased."}
+		}
 		if e, ok := m.screen.(*eraseScreen); ok {
 			e.asking = false
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"charm.land/huh/v2"
 	"github.com/dustin/go-humanize"
@@ -33,10 +34,10 @@ func (t *terminal) choose(ctx context.Context, title, about string, options []hu
 
 // chooseDisk shows the disks that can be written. None of them is erased by
 // being chosen: what is on it is shown, and its name typed, after that.
-func (t *terminal) chooseDisk(ctx context.Context) (string, error) {
+func (t *terminal) chooseDisk(ctx context.Context) (disks.Disk, error) {
 	list, err := disks.Here().List(disks.Options{Virtual: os.Getenv(loopVariable) == "1", Protect: t.protected()})
 	if err != nil {
-		return "", fault.New(fault.Missing, "list the disks", "", err, "")
+		return disks.Disk{}, fault.New(fault.Missing, "list the disks", "", err, "")
 	}
 	var options []huh.Option[string]
 	for _, d := range list {
@@ -46,10 +47,14 @@ func (t *terminal) chooseDisk(ctx context.Context) (string, error) {
 		}
 	}
 	if len(options) == 0 {
-		return "", fault.New(fault.Disk, "write an image", "", errors.New("there is no disk that can be written"),
+		return disks.Disk{}, fault.New(fault.Disk, "write an image", "", errors.New("there is no disk that can be written"),
 			"Plug a stick in and try again; 'floe disks' says why the others are never written.")
 	}
-	return t.choose(ctx, "Which disk?", "Choosing erases nothing yet.", options)
+	path, err := t.choose(ctx, "Which disk?", "Choosing erases nothing yet.", options)
+	if err != nil {
+		return disks.Disk{}, err
+	}
+	return list[slices.IndexFunc(list, func(d disks.Disk) bool { return d.Path == path })], nil
 }
 
 // chooses tells whether a person can choose from a list. Whoever can be asked by

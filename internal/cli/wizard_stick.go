@@ -21,16 +21,25 @@ func (h *house) Disks(_ context.Context, need int64) ([]ui.Disk, error) {
 	if err != nil {
 		return nil, fault.New(fault.Missing, "list the disks", "", err, "")
 	}
-	seen := map[string]bool{}
+	return shownDisks(list, need), nil
+}
+
+// shownDisks are disks as the wizard shows them. Those that tell the same of
+// themselves, or nothing that no other disk tells, stand for themselves only until
+// they are unplugged: otherwise what was chosen might become another one.
+func shownDisks(list []disks.Disk, need int64) []ui.Disk {
+	alike := map[string]int{}
+	for _, d := range list {
+		alike[d.Key()]++
+	}
 	shown := make([]ui.Disk, len(list))
 	for i, d := range list {
 		shown[i] = shownDisk(d, need)
-		if seen[shown[i].Key] { // two that tell the same of themselves
-			shown[i].Key += " " + d.Path
+		if alike[d.Key()] > 1 || d.Serial == "" && d.WWN == "" {
+			shown[i].Key += " " + shown[i].Seen
 		}
-		seen[shown[i].Key] = true
 	}
-	return shown, nil
+	return shown
 }
 
 // shownDisk is a disk as the wizard shows it, for an image of so many bytes.

@@ -80,13 +80,7 @@ const serveName = "serve-writing"
 
 // write is the whole of "floe write".
 func (t *terminal) write(ctx context.Context, w writing, path string) error {
-	if w.to == "" && w.serial == "" && t.chooses() {
-		var err error
-		if w.to, err = t.chooseDisk(ctx); err != nil {
-			return err
-		}
-	}
-	disk, err := t.target(w)
+	disk, err := t.which(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -116,6 +110,15 @@ func (t *terminal) write(ctx context.Context, w writing, path string) error {
 	}
 	t.print(t.styles().Table("Written and compared", writtenRows(disk, result)))
 	return nil
+}
+
+// which is the disk that is meant: chosen from a list, where a disk is what the
+// kernel counted and not what has its name by then, or named.
+func (t *terminal) which(ctx context.Context, w writing) (disks.Disk, error) {
+	if w.to == "" && w.serial == "" && t.chooses() {
+		return t.chooseDisk(ctx)
+	}
+	return t.target(w)
 }
 
 // target finds the disk that was named, and refuses it where that can be seen

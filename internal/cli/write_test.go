@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"floe/internal/disks"
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
@@ -142,6 +144,49 @@ func TestWriteChoosesADisk(t *testing.T) {
 	}
 }
 
+// TestChosenIsNotTheName: a disk that takes the place of the one in the list, with
+// its name, is not the one that was chosen.
+func TestChosenIsNotTheName(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("loop devices take root")
+	}
+	image, content := disktest.Image(t, 1, 4), bytes.Repeat([]byte("old data"), 12<<20)
+	file := func(name string) *os.File {
+		path := filepath.Join(t.TempDir(), name)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err == nil {
+			_, err = f.Write(content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	one, two := file("one"), file("two")
+	device, detach, err := disktest.Attach(one)
+	if err != nil {
+		t.Skip(err)
+	}
+	c := openConsole(t, floe(t, []string{"FLOE_LOOP=1"}, "write", image))
+	c.sees("Which disk?", device.Name()).keys("/").sees("/").keys(device.Name() + " ").keys("\r")
+	detach()
+	again, err := os.OpenFile(device.Name(), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if err := unix.IoctlLoopConfigure(int(again.Fd()), &unix.LoopConfig{Fd: uint32(two.Fd()), Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_AUTOCLEAR}}); err != nil {
+		t.Skip(err) // somebody else was given it
+	}
+	c.keys("\r").sees("Type its name").keys("loop device\r").sees("it is not the disk that was chosen")
+	c.ends(int(fault.Disk))
+	if got, err := os.ReadFile(two.Name()); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the other disk was changed, or %v", err)
+	}
+}
+
 // TestElevatorRefusal: whoever may not write gets the words of what refused,
 // and the disk is left alone.
 func TestElevatorRefusal(t *testing.T) {
@@ -221,5 +266,32 @@ func TestConfirmName(t *testing.T) {
 	}
 	if !isName(" sandisk  ULTRA fit ", "SanDisk Ultra Fit") || isName("SanDisk", "SanDisk Ultra Fit") || isName("", "sdb") {
 		t.Error("the wrong answers confirm")
+	}
+}
+
+// TestDisksStandForThemselves: what the wizard knows a disk by is never what it
+// knows another one by, even one that tells the same of itself.
+func TestDisksStandForThemselves(t *testing.T) {
+	t.Parallel()
+	stick := func(serial string, minor uint32, count uint64) disks.Disk {
+		return disks.Disk{Identity: disks.Identity{Number: disks.Number{Major: 8, Minor: minor}, Model: "Flash Disk", Serial: serial, Size: 16e9, Sequence: count}}
+	}
+	key := func(one disks.Disk, others ...disks.Disk) string {
+		return shownDisks(append([]disks.Disk{one}, others...), 0)[0].Key
+	}
+	for _, tt := range []struct {
+		name     string
+		one, two string
+		same     bool
+	}{
+		{"the first of two equal ones, and the second without it", key(stick("SAME", 0, 5), stick("SAME", 16, 6)), key(stick("SAME", 16, 6)), false},
+		{"two equal ones", key(stick("SAME", 0, 5), stick("SAME", 16, 6)), key(stick("SAME", 16, 6), stick("SAME", 0, 5)), false},
+		{"one without a serial number, and another in its place", key(stick("", 0, 5)), key(stick("", 0, 6)), false},
+		{"one without a serial number, looked at twice", key(stick("", 0, 5)), key(stick("", 0, 5)), true},
+		{"one that was plugged in again under another name", key(stick("AAAA", 0, 5)), key(stick("AAAA", 16, 6), stick("BBBB", 0, 7)), true},
+	} {
+		if (tt.one == tt.two) != tt.same {
+			t.Errorf("%s: %q, %q", tt.name, tt.one, tt.two)
+		}
 	}
 }

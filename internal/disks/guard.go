@@ -1,7 +1,9 @@
 package disks
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,49 +50,78 @@ var desktop = []string{"/media", "/run/media", "/mnt"}
 type watch struct {
 	s    System
 	uses map[string][]Use // by the kernel's name of the disk
-	seen map[string]bool  // what uses tell already
+	seen map[string]int   // where in uses a use of a disk stands
 }
 
-// watchful finds all that is in use.
+// watchful finds all that is in use. Where that cannot be told it fails: no
+// disk is safe then.
 func (s System) watchful(protect []string) (*watch, error) {
-	text, err := readFile(filepath.Join(s.Proc, "self", "mountinfo"))
+	mounts, swaps, err := s.tables()
 	if err != nil {
-		return nil, fmt.Errorf("what is mounted cannot be seen: %w", err)
+		return nil, err
 	}
-	mounts := parseMounts(string(text))
-	swaps, _ := readFile(filepath.Join(s.Proc, "swaps")) // missing in a kernel without swap
-	w := &watch{s: s, uses: map[string][]Use{}, seen: map[string]bool{}}
+	w := &watch{s: s, uses: map[string][]Use{}, seen: map[string]int{}}
+	if len(onTheWay(mounts, "/")) == 0 {
+		return nil, errors.New("what carries / cannot be seen, as in a chroot: no disk is safe")
+	}
 	needed := map[mount]bool{}
 	for _, path := range append([]string{"/"}, protect...) {
 		for _, p := range []string{path, resolved(path)} {
-			if m, ok := covering(mounts, p); ok {
+			for _, m := range onTheWay(mounts, p) {
 				needed[m] = true
 			}
 		}
 	}
 	for _, m := range mounts {
-		firm := needed[m] || !slices.ContainsFunc(desktop, func(dir string) bool { return within(m.point, dir) })
+		use := Use{Kind: Mount, What: tame(m.point), At: m.point}
+		use.Firm = needed[m] || !slices.ContainsFunc(desktop, func(dir string) bool { return within(m.point, dir) })
+		if !use.Firm && hidden(mounts, m) {
+			use.What, use.Firm = use.What+", under another mount", true
+		}
 		found := 0
 		for _, n := range s.devices(m) {
-			found += w.walk(n, Use{Kind: Mount, What: tame(m.point), At: m.point, Firm: firm}, mounts)
+			found += w.walk(n, use, mounts)
 		}
-		if found == 0 && needed[m] && m.number.Major != 0 {
+		if found == 0 && needed[m] && (m.number.Major != 0 || slices.Contains(spanning, m.kind)) {
 			return nil, fmt.Errorf("the disk that carries %s (device number %s) cannot be found: no disk is safe", m.point, m.number)
 		}
 	}
-	for _, sw := range parseSwaps(string(swaps)) {
+	for _, sw := range swaps {
 		use := Use{Kind: Swap, What: tame(sw.path), Firm: true}
-		if !sw.file {
-			if n, ok := s.node(sw.path); ok {
-				w.walk(n, use, mounts)
-			}
-		} else if m, ok := covering(mounts, sw.path); ok {
-			for _, n := range s.devices(m) {
-				w.walk(n, use, mounts)
-			}
+		for _, n := range s.under(sw, mounts) {
+			w.walk(n, use, mounts)
 		}
 	}
 	return w, nil
+}
+
+// tables reads what is mounted, and what is swapped to.
+func (s System) tables() (mounts []mount, swaps []swap, err error) {
+	const unseen = "what is mounted cannot be seen: %w"
+	text, err := readFile(filepath.Join(s.Proc, "self", "mountinfo"))
+	if err != nil {
+		return nil, nil, fmt.Errorf(unseen, err)
+	}
+	if mounts, err = parseMounts(string(text)); err != nil {
+		return nil, nil, fmt.Errorf(unseen, err)
+	}
+	text, err = readFile(filepath.Join(s.Proc, "swaps"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without swap has none
+		return nil, nil, fmt.Errorf("what is swapped to cannot be seen: %w", err)
+	}
+	return mounts, parseSwaps(string(text)), nil
+}
+
+// under gives the devices that a swap area lies on.
+func (s System) under(sw swap, mounts []mount) (list []Number) {
+	if sw.file {
+		for _, m := range covering(mounts, sw.path) {
+			list = append(list, s.devices(m)...)
+		}
+	} else if n, ok := s.node(sw.path); ok {
+		list = append(list, n)
+	}
+	return list
 }
 
 // resolved follows the links of a path, as far as there is something at it.
@@ -127,7 +158,9 @@ func (w *descent) down(n Number, use Use, via []string) (found int) {
 	w.been[dir] = true
 	name := filepath.Base(dir)
 	if exists(dir, "partition") {
-		return w.note(filepath.Base(filepath.Dir(dir)), use, append([]string{name}, via...))
+		if whole, err := parseNumber(attribute(filepath.Dir(dir), "dev")); err == nil {
+			return w.down(whole, use, append([]string{name}, via...))
+		}
 	}
 	below := entries(dir, "slaves")
 	for _, slave := range below {
@@ -136,19 +169,26 @@ func (w *descent) down(n Number, use Use, via []string) (found int) {
 			found += w.down(n, use, append([]string{w.title(dir)}, via...))
 		}
 	}
-	if file := attribute(dir, "loop", "backing_file"); file != "" {
-		if m, ok := covering(w.mounts, file); ok {
-			firm := use
-			firm.Firm = true
-			for _, n := range w.s.devices(m) {
-				w.down(n, firm, append([]string{name}, via...))
-			}
+	firm := use
+	firm.Firm = true
+	for _, m := range covering(w.mounts, backing(dir)) {
+		for _, n := range w.s.devices(m) {
+			w.down(n, firm, append([]string{name}, via...))
 		}
 	}
 	if found > 0 {
 		return found
 	}
 	return w.note(name, use, via)
+}
+
+// backing gives the file of a loop device, as the kernel knows it; "": it is none.
+func backing(dir string) string {
+	b, err := readFile(filepath.Join(dir, "loop", "backing_file"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(string(b), "\n")
 }
 
 // title is a stacked device's name, with the one that people gave it.
@@ -160,12 +200,17 @@ func (w *watch) title(dir string) string {
 	return name
 }
 
+// note keeps a use of a disk. Of two that look the same the firm one counts.
 func (w *watch) note(disk string, use Use, via []string) int {
 	use.Via = via
 	key := disk + "\x00" + string(use.Kind) + use.What
-	if !w.seen[key] {
-		w.seen[key] = true
+	i, told := w.seen[key]
+	switch {
+	case !told:
+		w.seen[key] = len(w.uses[disk])
 		w.uses[disk] = append(w.uses[disk], use)
+	case use.Firm && !w.uses[disk][i].Firm:
+		w.uses[disk][i] = use
 	}
 	return 1
 }
@@ -224,9 +269,13 @@ func (w *watch) members(d *Disk) {
 	}
 }
 
+// spanning are the file systems on disks that have a device number of their own.
+var spanning = []string{"btrfs", "bcachefs"}
+
 // devices gives the block devices of a mount. File systems over several
 // devices have a number of their own, with which sysfs knows nothing: of these
-// btrfs tells its devices, and others name them in the source.
+// btrfs tells its devices, and others name them in the source. Where the source
+// of a btrfs, such as /dev/root, says nothing, each that is mounted may be it.
 func (s System) devices(m mount) (list []Number) {
 	if m.number.Major != 0 {
 		return []Number{m.number}
@@ -239,6 +288,7 @@ func (s System) devices(m mount) (list []Number) {
 	if m.kind != "btrfs" {
 		return list
 	}
+	var every []Number
 	for _, id := range entries(s.Sys, "fs", "btrfs") {
 		var all []Number
 		for _, name := range entries(s.Sys, "fs", "btrfs", id, "devices") {
@@ -249,6 +299,10 @@ func (s System) devices(m mount) (list []Number) {
 		if slices.ContainsFunc(all, func(n Number) bool { return slices.Contains(list, n) }) {
 			return all
 		}
+		every = append(every, all...)
+	}
+	if len(list) == 0 {
+		return every
 	}
 	return list
 }

@@ -1,6 +1,8 @@
 package disks
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -92,6 +94,44 @@ func TestGuard(t *testing.T) {
 			m.stack("loop0", "7:0", values{"loop/backing_file": "/media/ada/DISK/root.img", "size": "2048"})
 			m.mounts(mountLine("7:0", "/", "ext4", "/dev/loop0"), mountLine("8:1", "/media/ada/DISK", "ext4", "/dev/sda1"))
 		}, nil, map[string]string{"sda": "carries / (sda1, loop0)"}},
+		{"a mount from a partition of a file on a disk, with two spaces in its path", func(m *machine) {
+			m.sata("ata1", "sda", "8:0", 64*gb, "A", "1").part("sda", 1, "sda1", "8:1", 60*gb, nil)
+			m.stack("loop0", "7:0", values{"loop/backing_file": "/media/ada/MY  DISK/root.img", "size": "2048"}).part("loop0", 1, "loop0p1", "259:7", mb, nil)
+			m.mounts(mountLine("259:7", "/", "ext4", "/dev/loop0p1"), mountLine("8:1", `/media/ada/MY\040\040DISK`, "ext4", "/dev/sda1"))
+		}, nil, map[string]string{"sda": "carries / (sda1, loop0, loop0p1)"}},
+		{"root on a partition of a RAID", func(m *machine) {
+			m.sata("ata1", "sda", "8:0", 500*gb, "WDC", "1").sata("ata2", "sdb", "8:16", 500*gb, "WDC", "2")
+			m.stack("md0", "9:0", nil, "sda", "sdb").part("md0", 1, "md0p1", "259:3", 4*gb, nil)
+			m.mounts(mountLine("259:3", "/", "xfs", "/dev/md0p1"))
+		}, nil, map[string]string{"sda": "carries / (md0, md0p1)", "sdb": "carries / (md0, md0p1)"}},
+		{"root on LUKS on LVM", func(m *machine) {
+			m.sata("ata1", "sda", "8:0", 500*gb, "WDC", "1").part("sda", 3, "sda3", "8:3", 490*gb, nil)
+			m.stack("dm-0", "253:0", values{"dm/name": "vg-root"}, "sda3").stack("dm-1", "253:1", values{"dm/name": "luks-root"}, "dm-0")
+			m.mounts(mountLine("253:1", "/", "ext4", "/dev/mapper/luks-root"))
+		}, nil, map[string]string{"sda": "carries / (sda3, vg-root, luks-root)"}},
+		{"btrfs that the kernel mounted by itself", func(m *machine) {
+			m.sata("ata1", "sda", "8:0", 500*gb, "WDC", "1").part("sda", 1, "sda1", "8:1", 490*gb, nil)
+			m.link("sys/fs/btrfs/0b2a/devices/sda1", m.dirs["sda1"])
+			m.mounts(mountLine("0:25", "/", "btrfs", "/dev/root"))
+		}, nil, map[string]string{"sda": "carries / (sda1)"}},
+		{"a stick under another mount", func(m *machine) {
+			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 60*gb, nil)
+			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "30 22 8:1 / /mnt/a rw - vfat /dev/sda1 rw", "31 30 65:145 / /mnt/a rw - vfat /dev/sdz1 rw")
+		}, nil, map[string]string{"sda": "carries /mnt/a, under another mount (sda1)"}},
+		{"a stick under a mount on the folder above", func(m *machine) {
+			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 60*gb, nil)
+			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "31 22 65:145 / /mnt rw - vfat /dev/sdz1 rw", "30 22 8:1 / /mnt/a rw - vfat /dev/sda1 rw")
+		}, nil, map[string]string{"sda": "carries /mnt/a, under another mount (sda1)"}},
+		{"the store behind a mount on the folder above", func(m *machine) {
+			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).usb("2-2", "sdb", "8:16", 64*gb, "B", "B", "2", nil)
+			m.mounts("22 1 0:20 / / rw - rootfs rootfs rw", "30 22 8:0 / /mnt/a rw - ext4 /dev/sda rw", "31 22 8:16 / /mnt rw - ext4 /dev/sdb rw")
+		}, []string{"/mnt/a/floe"}, map[string]string{"sda": "carries /mnt/a", "sdb": "carries /mnt"}},
+		{"btrfs over two partitions of a stick, one of them LUKS", func(m *machine) {
+			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).part("sda", 1, "sda1", "8:1", 4*gb, nil).part("sda", 2, "sda2", "8:2", 4*gb, nil)
+			m.stack("dm-0", "253:0", values{"dm/name": "vault"}, "sda2")
+			m.link("sys/fs/btrfs/0b2a/devices/sda1", m.dirs["sda1"]).link("sys/fs/btrfs/0b2a/devices/vault", m.dirs["dm-0"])
+			m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("0:31", "/mnt/a", "btrfs", "/dev/sda1"))
+		}, nil, map[string]string{"sda": "carries /mnt/a (sda2, vault)"}},
 		{"ZFS", func(m *machine) {
 			m.sata("ata1", "sda", "8:0", 64*gb, "A", "1").part("sda", 1, "sda1", "8:1", 60*gb, nil)
 			m.write("run/udev/data/b8:1", "E:ID_FS_TYPE=zfs_member\nE:ID_FS_LABEL=rpool\n").write("sys/module/zfs/version", "2.3\n")
@@ -153,6 +193,26 @@ func TestBlindGuard(t *testing.T) {
 	if list, err := m.system().List(Options{}); err == nil {
 		t.Errorf("%v", list)
 	}
-	m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("8:99", "/media/gone", "vfat", "/dev/sdg1"))
+	rootfs := mountLine("0:20", "/", "rootfs", "rootfs")
+	m.mounts(rootfs, mountLine("8:99", "/media/gone", "vfat", "/dev/sdg1"))
 	m.find(Options{}) // a stick pulled while it was mounted disturbs nobody
+	blind := func(why string) {
+		t.Helper()
+		if list, err := m.system().List(Options{}); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v, %v", list, err)
+		}
+	}
+	m.mounts(mountLine("0:25", "/", "btrfs", "/dev/root"))
+	blind("carries / ")
+	m.mounts(mountLine("0:26", "/home", "tmpfs", "tmpfs"))
+	blind("what carries / ")
+	m.mounts(rootfs, "31 22 8:0 / /srv")
+	blind("no line of mountinfo")
+	m.mounts(rootfs + strings.Repeat("\n"+mountLine("0:26", "/tmp/x", "tmpfs", "tmpfs"), longest/50))
+	blind("longer than")
+	m.mounts(rootfs)
+	m.must(os.Remove(filepath.Join(m.root, "proc/swaps")))
+	m.find(Options{}) // a kernel without swap
+	m.mkdir("proc/swaps")
+	blind("swapped to")
 }

@@ -65,6 +65,12 @@ func (s System) ByNumber(n Number, o Options) (Disk, error) {
 	return Disk{}, errors.New("no disk has the device number " + n.String())
 }
 
+// Has tells whether a disk is still there, and never was unplugged.
+func (s System) Has(i Identity) bool {
+	dir, ok := s.block(i.Number)
+	return ok && uint64(count(dir, "diskseq")) == i.Sequence
+}
+
 // block gives the folder of a block device.
 func (s System) block(n Number) (dir string, ok bool) {
 	dir, err := filepath.EvalSymlinks(filepath.Join(s.Sys, "dev", "block", n.String()))

@@ -49,17 +49,23 @@ func parseNumber(s string) (Number, error) {
 	return Number{uint32(major), uint32(minor)}, nil
 }
 
-// longest is how much of a file of the kernel's is read, in bytes. mountinfo
-// is the long one: thousands of mounts are possible.
+// longest is how long a file of the kernel's may be, in bytes. mountinfo is the
+// long one: a hundred thousand mounts are possible.
 const longest = 16 << 20
 
+// readFile reads all of a file of the kernel's. One that is too long is an
+// error: half of what is mounted is worse than nothing.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, longest))
+	b, err := io.ReadAll(io.LimitReader(f, longest+1))
+	if err == nil && len(b) > longest {
+		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is longer than %d bytes", longest)}
+	}
+	return b, err
 }
 
 // attribute reads a file of sysfs; "" if it cannot be read. Text comes from

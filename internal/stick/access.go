@@ -129,9 +129,12 @@ func unmount(ctx context.Context, disk disks.Disk, agreed []string, a access, st
 	}
 	for _, m := range slices.Backward(mounts) { // the last came last, and may be on another
 		if err := a.unmount(ctx, m.At); err != nil {
+			if _, ok := errors.AsType[*fault.Error](err); ok {
+				return err
+			}
 			what := err
 			if errors.Is(err, unix.EBUSY) {
-				what = errors.New("a program has a file or a folder open there")
+				what = errors.New("a program has a file or a folder open there, or something is mounted below")
 			}
 			return fault.New(fault.Disk, "unmount", m.What, what, "Nothing was written. Close what uses it (a file manager, a shell) and try again.")
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,18 +91,59 @@ func TestChildStops(t *testing.T) {
 	unbootable(t, disktest.Content(t, d.Path, 0, headSize), disktest.Content(t, d.Path, d.Size-wipeSize, wipeSize))
 }
 
-// TestElevatorRefuses: what the elevator says is what the person gets.
+// TestElevatorRefuses: what the elevator says is what the person gets, and
+// nothing was changed.
 func TestElevatorRefuses(t *testing.T) {
-	var terminal bytes.Buffer
-	_, err := Elevate(t.Context(), elevator(t, "echo 'ada is not in the sudoers file.' >&2; exit 1"), os.Args[0], []string{"serve"}, &terminal)
-	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "ada is not in the sudoers file.") || terminal.Len() == 0 {
-		t.Errorf("%v", err)
+	for _, tt := range []struct {
+		name, script string
+		dismissed    int
+		class        fault.Class
+		says         string
+	}{
+		{"sudo", "echo 'ada is not in the sudoers file.' >&2; exit 1", 0, fault.Missing, "become root with %s: ada is not in the sudoers file."},
+		{"sudo that reports it", "printf 'ada is not in the sudoers file.\nThis incident has been reported to the administrator.\n' >&2; exit 1", 0, fault.Missing,
+			"become root with %s: ada is not in the sudoers file. This incident has been reported to the administrator."},
+		{"a wrong password", "printf 'Sorry, try again.\nSorry, try again.\nsudo: 3 incorrect password attempts\n' >&2; exit 1", 0, fault.Missing, "sudo: 3 incorrect password attempts"},
+		{"doas", "echo 'doas: Operation not permitted' >&2; exit 1", 0, fault.Missing, "become root with %s: doas: Operation not permitted"},
+		{"pkexec", "printf 'Error executing command as another user: Not authorized\n\nThis incident has been reported.\n' >&2; exit 127", 126, fault.Missing, "Not authorized This incident has been reported."},
+		{"pkexec whose window was closed", "printf 'Error executing command as another user: Request dismissed\n\nThis incident has been reported.\n' >&2; exit 126", 126, fault.Cancelled, "become root with %s"},
+		{"run0", "echo 'Failed to start transient service unit: Access denied' >&2; exit 1", 0, fault.Missing, "Access denied"},
+		{"one without a word", "exit 1", 0, fault.Missing, "it did not say why"},
+		{"one that runs something else", "echo hello; exit 0", 0, fault.Missing, "it did not say why"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var terminal bytes.Buffer
+			e := elevator(t, tt.script)
+			e.Dismissed = tt.dismissed
+			_, err := Elevate(t.Context(), e, os.Args[0], []string{"serve"}, &terminal)
+			if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error(), strings.ReplaceAll(tt.says, "%s", e.Name)) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
+				t.Errorf("exit code %d: %v; %s", fault.Code(err), err, fault.Hint(err))
+			}
+			if strings.Contains(tt.script, ">&2") && terminal.Len() == 0 {
+				t.Error("the terminal does not show it")
+			}
+		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	if _, err := Elevate(ctx, elevator(t, "exec sleep 60"), os.Args[0], []string{"serve"}, io.Discard); err == nil || time.Since(start) > 20*time.Second {
-		t.Errorf("%v after %s", err, time.Since(start))
+	codes := map[string]int{}
+	for _, e := range Elevators() {
+		codes[e.Name] = e.Dismissed
+	}
+	if want := (map[string]int{"sudo": 0, "doas": 0, "run0": 0, "pkexec": 126}); !maps.Equal(codes, want) {
+		t.Errorf("%v", codes)
+	}
+}
+
+// TestElevatorCancelled: whoever does not want to be asked any longer gets back
+// at once, whatever the elevator has started keeps open.
+func TestElevatorCancelled(t *testing.T) {
+	for _, script := range []string{"exec sleep 20", "sleep 20"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := Elevate(ctx, elevator(t, script), os.Args[0], []string{"serve"}, io.Discard)
+		if fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "Nothing was changed") || time.Since(start) > 10*time.Second {
+			t.Errorf("%s: %v after %s", script, err, time.Since(start))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package stick
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"unsafe"
@@ -61,6 +62,9 @@ func (b *block) compare(chosen disks.Identity) error {
 	if err := b.ioctl(blkGetDiskSeq, unsafe.Pointer(&seq)); err != nil {
 		seq = chosen.Sequence // a kernel before 5.15
 	}
+	if sector, err := unix.IoctlGetInt(int(b.Fd()), unix.BLKSSZGET); err != nil || sector != b.disk.Sector {
+		return refuse(b.disk.Path, fmt.Errorf("its sectors have %d bytes, not %d", sector, b.disk.Sector), "Nothing was changed.")
+	}
 	if st.Mode&unix.S_IFMT != unix.S_IFBLK || number != chosen.Number || int64(size) != chosen.Size || seq != chosen.Sequence {
 		return refuse(b.disk.Path, errors.New("it is not the disk that was chosen: it was exchanged"), "Nothing was changed. Choose again.")
 	}
@@ -101,7 +105,4 @@ func (b *block) Forget() error {
 func (b *block) Reread() error { return b.access.reread(b) }
 
 // Gone tells whether the disk is no longer there.
-func (b *block) Gone() bool {
-	_, err := b.system.ByNumber(b.disk.Number, disks.Options{})
-	return err != nil
-}
+func (b *block) Gone() bool { return !b.system.Has(b.disk.Identity) }

@@ -25,6 +25,10 @@ type Elevator struct {
 	Args   []string // before the command
 	Env    []string // added to the environment
 	Polkit bool     // polkit is asked, as by udisks2
+
+	// Dismissed is the exit code by which it tells that the person did not go
+	// on with it; 0: none does.
+	Dismissed int
 }
 
 // Elevators are those that floe knows, in the order in which they are tried.
@@ -35,7 +39,7 @@ func Elevators() []Elevator {
 		{Name: "sudo", Args: []string{"--"}, Env: []string{"SUDO_PROMPT=Writing to a disk takes root. Password of %p: "}},
 		{Name: "doas"},
 		{Name: "run0", Polkit: true},
-		{Name: "pkexec", Polkit: true},
+		{Name: "pkexec", Polkit: true, Dismissed: 126},
 	}
 }
 
@@ -52,9 +56,14 @@ func FindElevator() (Elevator, error) {
 		"Run the same as root: su -c 'floe write ...'. Or install one of them, or udisks2.")
 }
 
-// patience is how long a child that was told to stop may take, for the writes
-// that are under way.
-const patience = 90 * time.Second
+const (
+	// patience is how long a child that was told to stop may take, for the
+	// writes that are under way.
+	patience = 90 * time.Second
+
+	// parting is how long an elevator may take that let nobody through.
+	parting = 2 * time.Second
+)
 
 // Child is an elevated floe that waits for an order.
 type Child struct {
@@ -62,7 +71,7 @@ type Child struct {
 	in   io.WriteCloser
 	out  *bufio.Scanner
 	said *bytes.Buffer // on its standard error
-	how  string
+	how  Elevator
 	once sync.Once
 }
 
@@ -74,7 +83,7 @@ func Elevate(ctx context.Context, e Elevator, program string, args []string, ter
 	if err != nil {
 		return nil, fault.New(fault.Missing, "become root with", e.Name, err, "")
 	}
-	c := &Child{said: &bytes.Buffer{}, how: e.Name}
+	c := &Child{said: &bytes.Buffer{}, how: e}
 	argv := append(append(append([]string{}, e.Args...), program), args...)
 	c.cmd = exec.Command(path, argv...)
 	c.cmd.Env = append(os.Environ(), e.Env...)
@@ -91,30 +100,44 @@ func Elevate(ctx context.Context, e Elevator, program string, args []string, ter
 	}
 	c.out = bufio.NewScanner(out)
 	c.out.Buffer(nil, 1<<20)
+	c.cmd.WaitDelay = parting // whoever else has its standard error may keep it
 	stop := context.AfterFunc(ctx, func() {
 		c.in.Close()
-		_ = c.cmd.Process.Kill() // an elevator that still asks; one that is root does not mind
+		_ = c.cmd.Process.Kill() // an elevator that still asks
+		out.Close()              // one that is root does not mind
 	})
 	defer stop()
 	first, err := c.next()
 	if err != nil || !first.Ready {
-		c.Close()
-		if ctx.Err() != nil {
+		ended := c.end(parting)
+		switch {
+		case ctx.Err() != nil:
 			return nil, fault.New(fault.Cancelled, "become root with", e.Name, ctx.Err(), "Nothing was changed.")
+		case !ended:
+			return nil, c.refused("")
+		case e.Dismissed != 0 && c.cmd.ProcessState.ExitCode() == e.Dismissed:
+			return nil, fault.New(fault.Cancelled, "become root with", e.Name, context.Canceled, "Nothing was changed.")
 		}
-		return nil, c.refused()
+		return nil, c.refused(c.said.String())
 	}
 	return c, nil
 }
 
-// refused is the error of an elevator that did not let the person through.
-func (c *Child) refused() error {
-	lines := strings.Split(strings.TrimSpace(c.said.String()), "\n")
-	why := lines[len(lines)-1]
+// refused is the error of an elevator that did not let the person through, by
+// what it said last. Two lines of that: what pkexec and sudo say at the very end
+// is that the incident was reported, in the person's language.
+func (c *Child) refused(said string) error {
+	var lines []string
+	for line := range strings.Lines(said) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	why := strings.Join(lines[max(0, len(lines)-2):], " ")
 	if why == "" {
 		why = "it did not say why"
 	}
-	return fault.New(fault.Missing, "become root with", c.how, errors.New(why), "Nothing was changed. Whoever administers this machine can run the same as root.")
+	return fault.New(fault.Missing, "become root with", c.how.Name, errors.New(why), "Nothing was changed. Whoever administers this machine can run the same as root.")
 }
 
 func (c *Child) next() (r reply, err error) {
@@ -134,7 +157,7 @@ func (c *Child) Write(ctx context.Context, o Order, sink report.Sink) (Result, e
 		return Result{}, err
 	}
 	if _, err := c.in.Write(append(line, '\n')); err != nil {
-		return Result{}, c.refused()
+		return Result{}, c.refused("")
 	}
 	defer context.AfterFunc(ctx, func() { c.in.Close() })()
 	for {
@@ -154,19 +177,24 @@ func (c *Child) Write(ctx context.Context, o Order, sink report.Sink) (Result, e
 }
 
 // Close tells the child to stop, and waits for it.
-func (c *Child) Close() {
+func (c *Child) Close() { c.end(patience) }
+
+// end does so for some time, and tells whether the child has ended.
+func (c *Child) end(patience time.Duration) (ended bool) {
 	c.once.Do(func() {
 		c.in.Close()
-		ended := make(chan struct{})
+		done := make(chan struct{})
 		go func() {
-			defer close(ended)
+			defer close(done)
 			for c.out.Scan() { // let it say what it has to say
 			}
 			_ = c.cmd.Wait()
 		}()
 		select {
-		case <-ended:
+		case <-done:
+			ended = true
 		case <-time.After(patience):
 		}
 	})
+	return ended
 }

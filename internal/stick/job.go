@@ -2,6 +2,7 @@ package stick
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,9 @@ func (j *job) last() int64 { return j.dev.Size() - tailSize }
 
 // blank takes away what boots: the first MiB, and the backup of the partition
 // table, by which UEFI would find the rest.
-func (j *job) blank(_ context.Context, _ *report.Stage) (string, error) {
+func (j *job) blank(_ context.Context, stage *report.Stage) (string, error) {
+	_, stop := j.watch(stage, 0)
+	defer stop()
 	j.began = true
 	if err := j.put(j.layout.blankHead, 0); err != nil {
 		return "", err
@@ -150,8 +153,17 @@ func (j *job) blank(_ context.Context, _ *report.Stage) (string, error) {
 	if err := j.put(j.layout.blankTail, j.last()); err != nil {
 		return "", err
 	}
-	if err := j.dev.Flush(); err != nil {
-		return "", j.broken("flush", 0, err)
+	if err := j.settle(0); err != nil {
+		return "", err
+	}
+	// A worn disk may take everything and keep what it had, which boots.
+	for _, end := range []struct {
+		b  []byte
+		at int64
+	}{{j.layout.blankHead, 0}, {j.layout.blankTail, j.last()}} {
+		if same, err := j.has(end.b, end.at); err != nil || !same {
+			return "", cmp.Or(err, j.stubborn())
+		}
 	}
 	if j.layout.keep {
 		return "the data partition stays", nil
@@ -159,18 +171,39 @@ func (j *job) blank(_ context.Context, _ *report.Stage) (string, error) {
 	return "", nil
 }
 
-func (j *job) flush(_ context.Context, _ *report.Stage) (string, error) {
-	if err := j.dev.Flush(); err != nil {
-		return "", j.broken("flush", j.image.Size, err)
+// settle has all that was written on the medium, and nothing of it in memory.
+func (j *job) settle(at int64) error {
+	if err := errors.Join(j.dev.Flush(), j.dev.Forget()); err != nil {
+		return j.broken("flush", at, err)
 	}
-	if err := j.dev.Forget(); err != nil {
-		return "", j.broken("flush", j.image.Size, err)
+	return nil
+}
+
+// has reads back, and tells whether the disk has these bytes.
+func (j *job) has(b []byte, at int64) (bool, error) {
+	back := aligned(len(b))
+	if n, err := j.dev.ReadAt(back, at); err != nil {
+		return false, j.broken("read", at+int64(n), err)
 	}
-	return "", nil
+	return bytes.Equal(b, back), nil
+}
+
+// stubborn is the error of a disk that takes writes and does not do them.
+func (j *job) stubborn() error {
+	return fault.New(fault.Verify, op, j.path, errors.New("it takes what is written and keeps what it had"),
+		"The disk is worn out; use another one. It may still hold what it held, and boot as before.")
+}
+
+func (j *job) flush(_ context.Context, stage *report.Stage) (string, error) {
+	_, stop := j.watch(stage, 0)
+	defer stop()
+	return "", j.settle(j.image.Size)
 }
 
 // finish writes the partition tables, and the first MiB last.
 func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
+	_, stop := j.watch(stage, 0)
+	defer stop()
 	l := j.layout
 	if err := j.tables(); err != nil {
 		// It may boot, from either copy of the table, and it may be wrong.
@@ -219,17 +252,14 @@ func (j *job) putBack(b []byte, at int64) error {
 	if err := j.put(b, at); err != nil {
 		return err
 	}
-	if err := errors.Join(j.dev.Flush(), j.dev.Forget()); err != nil {
-		return j.broken("flush", at, err)
+	if err := j.settle(at); err != nil {
+		return err
 	}
-	back := aligned(len(b))
-	if n, err := j.dev.ReadAt(back, at); err != nil {
-		return j.broken("read", at+int64(n), err)
+	same, err := j.has(b, at)
+	if err == nil && !same {
+		err = j.other("at " + humanize.Bytes(uint64(at)))
 	}
-	if !bytes.Equal(b, back) {
-		return j.other("at " + humanize.Bytes(uint64(at)))
-	}
-	return nil
+	return err
 }
 
 func speed(bytes int64, took time.Duration) string {

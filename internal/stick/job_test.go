@@ -25,14 +25,21 @@ type file struct {
 	onWrite func(b []byte, at int64) error
 	onRead  func(b []byte, at int64)
 	discard func(at, n int64) error // nil: it cannot
+	onFlush func()
 	gone    bool
 }
 
 func (f *file) Size() int64   { return f.size }
-func (f *file) Flush() error  { return nil }
 func (f *file) Forget() error { return nil }
 func (f *file) Reread() error { return nil }
 func (f *file) Gone() bool    { return f.gone }
+
+func (f *file) Flush() error {
+	if f.onFlush != nil {
+		f.onFlush()
+	}
+	return nil
+}
 
 func (f *file) Discard(at, n int64) error {
 	if f.discard == nil {
@@ -106,6 +113,19 @@ func newFile(t *testing.T, data Data) (*file, *job, *story) {
 	return dev, j, s
 }
 
+// second has what is read at a place be wrong from the second time on: the first
+// is that of blanking it.
+func second(is func(b []byte, at int64) bool) func(b []byte, at int64) {
+	times := 0
+	return func(b []byte, at int64) {
+		if is(b, at) {
+			if times++; times > 1 {
+				b[600]++
+			}
+		}
+	}
+}
+
 // TestFaults: each fault has its words and its class, and leaves a disk that
 // does not boot.
 func TestFaults(t *testing.T) {
@@ -171,24 +191,16 @@ func TestFaults(t *testing.T) {
 				case within(b, at):
 					time.Sleep(50 * time.Millisecond)
 					b[place-at] ^= 0x10
-				case at > place:
+				case at > place && at < f.size-tailSize:
 					b[0] ^= 0x10
 				}
 			}
 		}, fault.Verify, "first at byte 9437184"},
 		{"the first MiB reads back wrong", func(f *file) {
-			f.onRead = func(b []byte, at int64) {
-				if at == 0 {
-					b[600]++
-				}
-			}
+			f.onRead = second(func(b []byte, at int64) bool { return at == 0 })
 		}, fault.Verify, "other bytes"},
 		{"the backup of the partition table reads back wrong", func(f *file) {
-			f.onRead = func(b []byte, at int64) {
-				if at == f.size-tailSize {
-					b[600]++
-				}
-			}
+			f.onRead = second(func(b []byte, at int64) bool { return at == f.size-tailSize })
 		}, fault.Verify, "other bytes"},
 		{"it claims more than it has", func(f *file) { // and goes around
 			f.onWrite = func(b []byte, at int64) error {
@@ -266,6 +278,26 @@ func TestStall(t *testing.T) {
 	}
 	if text := s.String(); !strings.Contains(text, "nothing has moved for") || !strings.Contains(text, "goes on after") {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestStallOutside: so is one that pauses while it flushes.
+func TestStallOutside(t *testing.T) {
+	for stage, pauses := range map[string]int{"write/blank": 1, "write/flush": 2, "write/finish": 3} {
+		dev, j, s := newFile(t, NoData)
+		j.stall = 20 * time.Millisecond
+		flushes := 0
+		dev.onFlush = func() {
+			if flushes++; flushes == pauses {
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+		if _, err := j.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(s.String(), stage+" log nothing has moved for") {
+			t.Errorf("%s: %s", stage, s)
+		}
 	}
 }
 

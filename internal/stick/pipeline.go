@@ -57,7 +57,7 @@ func (q *queue) fail(at int64, err error) {
 // at a time, with room for the piece up to the end of its last sector. It returns
 // once nothing is under way any more.
 func (j *job) each(ctx context.Context, stage *report.Stage, do func(b []byte, at int64, n int) error) error {
-	done, stop := j.watch(stage)
+	done, stop := j.watch(stage, max(0, j.image.Size-headSize))
 	defer stop()
 	q := &queue{next: headSize, size: j.image.Size}
 	var group sync.WaitGroup
@@ -167,13 +167,13 @@ func (j *job) wrong(got []byte, at int64) error {
 	return j.other(fmt.Sprintf("first at byte %d", at+int64(first)))
 }
 
-// watch reports how far a stage is, several times a second, and when the disk
-// takes or gives nothing for long, until stop is called.
-func (j *job) watch(stage *report.Stage) (done *atomic.Int64, stop func()) {
+// watch reports how far a stage is of total bytes, several times a second, and
+// when the disk takes or gives nothing for long, until stop is called. Without a
+// total only the latter is known.
+func (j *job) watch(stage *report.Stage, total int64) (done *atomic.Int64, stop func()) {
 	const beat = 200 * time.Millisecond
 	done = &atomic.Int64{}
 	quit, ended := make(chan struct{}), make(chan struct{})
-	total := max(0, j.image.Size-headSize)
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(min(beat, j.stall))
@@ -187,7 +187,9 @@ func (j *job) watch(stage *report.Stage) (done *atomic.Int64, stop func()) {
 					stage.Log(fmt.Sprintf("it goes on after %s", quiet.Round(time.Second/10)))
 				}
 				last, since, told = now, time.Now(), false
-				stage.Progress(now, total, report.Bytes)
+				if total > 0 {
+					stage.Progress(now, total, report.Bytes)
+				}
 			case quiet >= j.stall && !told:
 				told = true
 				stage.Log(fmt.Sprintf("nothing has moved for %s: sticks pause while they tidy up, longer when they are worn", j.stall))

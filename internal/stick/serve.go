@@ -64,7 +64,8 @@ func (f failure) error() error {
 // lines of JSON. The end of the input cancels. It gives the exit code.
 //
 // Nothing of the order is trusted: it says what to write where, and every rule
-// holds for it as for the person. The image is read with the rights of whoever
+// holds for it as for the person. What the system needs is found here; the order
+// may add to that and take nothing away. The image is read with the rights of whoever
 // had the child elevated.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, s disks.System) int {
 	ctx, cancel := context.WithCancel(ctx)

@@ -8,10 +8,11 @@
 //  2. the disk is opened exclusively, and compared with the one that was
 //     chosen: model, serial number, size, device number, the kernel's count
 //  3. its first MiB and the backup of its partition table are blanked, so that
-//     neither BIOS nor UEFI finds anything to boot
+//     neither BIOS nor UEFI finds anything to boot, and that is read back
 //  4. the image goes onto it from the second MiB on, past the page cache
 //  5. that is read back from the disk, and the hash of each MiB of it compared
-//     with that of the image when it was looked at
+//     with that of the image when it was looked at: 64 bits with a seed that this
+//     process alone knows (hash/maphash), which other bytes have once in 2⁶⁴ times
 //  6. the partition tables are made for the size of the disk, and the first
 //     MiB is written last
 //
@@ -61,7 +62,7 @@ type Order struct {
 	Disk    disks.Identity `json:"disk"`              // what was chosen
 	Data    Data           `json:"data"`              // for images of floe's only
 	Unmount []string       `json:"unmount,omitempty"` // mount points that the person agreed to lose
-	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed
+	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed, besides those that needed finds
 }
 
 // Result tells what was written.
@@ -115,6 +116,7 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
+	o.Protect = append(needed(caller()), o.Protect...)
 	stage := report.Start(sink, "write/check", "Look at the image and the disk")
 	image, dev, disk, err := open(ctx, o, s, a, stage)
 	if err != nil {

@@ -152,10 +152,10 @@ func udisksWords(err error) error {
 	kind, _ := strings.CutPrefix(e.Name, udisksError)
 	said := e.Error()
 	switch {
-	case kind == "NotAuthorizedDismissed":
-		return fault.New(fault.Cancelled, "have udisks2 open the disk", "", context.Canceled, "Nothing was changed.")
+	case kind == "NotAuthorizedDismissed", kind == "Cancelled":
+		return fault.New(fault.Cancelled, "use udisks2 to get at the disk", "", context.Canceled, "Nothing was changed.")
 	case strings.HasPrefix(kind, "NotAuthorized"):
-		return fault.New(fault.Missing, "have udisks2 open the disk", "", errors.New(said),
+		return fault.New(fault.Missing, "use udisks2 to get at the disk", "", errors.New(said),
 			"Nothing was changed. Whoever administers this machine can run the same as root.")
 	case kind == "DeviceBusy":
 		return fmt.Errorf("%s: %w", said, unix.EBUSY)

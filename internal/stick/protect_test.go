@@ -1,0 +1,193 @@
+package stick
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"floe/internal/disks"
+	"floe/internal/disks/disktest"
+	"floe/internal/fault"
+	"floe/internal/report"
+)
+
+// mounted mounts a disk with a new file system where people mount sticks.
+func mounted(t *testing.T, d disks.Disk) (point string) {
+	t.Helper()
+	run(t, "mke2fs", "-q", "-F", d.Path)
+	point, err := os.MkdirTemp("/mnt", "floe-test-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH); _ = os.Remove(point) })
+	run(t, "mount", d.Path, point)
+	return point
+}
+
+// TestChildProtectsByItself has an order that leaves out what floe needs: here
+// the program itself is on the disk.
+func TestChildProtectsByItself(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 128)
+	point := mounted(t, d)
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := filepath.Join(point, "floe")
+	if err := os.WriteFile(there, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := order(t, image, disktest.Again(t, d), NewData)
+	o.Unmount = []string{point}
+	line, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), there, "serve")
+	in, out := strings.NewReader(string(line)+"\n"), &strings.Builder{}
+	hold, err := cmd.StdinPipe() // its end would cancel
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.WriteTo(hold); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != int(fault.Disk) || !strings.Contains(out.String(), "carries "+point) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestNeeded(t *testing.T) {
+	accounts := filepath.Join(t.TempDir(), "passwd")
+	text := "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:::\n# a word\nada:x:1001:1001:Ada,,,:/media/ada/HOME:/bin/sh\nrel:x:1:1::home:/bin/sh\n"
+	if err := os.WriteFile(accounts, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := homes(accounts); !slices.Equal(got, []string{"/root", "/media/ada/HOME"}) {
+		t.Errorf("%q", got)
+	}
+	t.Setenv("FLOE_STORE", "/mnt/store")
+	t.Setenv("HOME", "/mnt/me")
+	got := needed(&user.User{HomeDir: "/mnt/ada"})
+	for _, want := range append(homes("/etc/passwd"), "/mnt/me", "/mnt/store", "/mnt/ada", "/mnt/ada/.cache/floe") {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is not in %q", want, got)
+		}
+	}
+}
+
+// TestLargeSectors: a disk with sectors of 4096 bytes is refused before anything
+// is lost, whether sysfs tells of them or only the disk itself.
+func TestLargeSectors(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	small := d
+	f, err := os.OpenFile(d.Path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.IoctlSetInt(int(f.Fd()), unix.LOOP_SET_BLOCK_SIZE, 4096); err != nil {
+		t.Skip(err)
+	}
+	d = disktest.Again(t, d)
+	refused := func(err error) {
+		t.Helper()
+		if fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "its sectors have 4096 bytes") || !strings.Contains(fault.Hint(err), "Nothing was changed") {
+			t.Errorf("%v; %s", err, fault.Hint(err))
+		}
+	}
+	_, err = Write(t.Context(), order(t, image, d, NewData), disks.Here(), report.Discard)
+	refused(err)
+	refused((&block{File: f, disk: small}).compare(small.Identity))
+	if got := disktest.Content(t, d.Path, 0, 9); string(got) != "old data " {
+		t.Errorf("the disk has lost its data: %q", got)
+	}
+}
+
+// TestExchanged: what was opened is compared once more, by what it tells itself.
+func TestExchanged(t *testing.T) {
+	d := disktest.Loop(t, 8)
+	f, err := os.Open(d.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := &block{File: f, disk: d}
+	if err := b.compare(d.Identity); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*disks.Identity){
+		"number": func(i *disks.Identity) { i.Number.Minor++ }, "size": func(i *disks.Identity) { i.Size-- }, "count": func(i *disks.Identity) { i.Sequence-- },
+	} {
+		other := d.Identity
+		change(&other)
+		if err := b.compare(other); fault.Code(err) != int(fault.Disk) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+}
+
+// TestElsewhere: what is mounted in another mount namespace only cannot be seen,
+// and is left alone all the same.
+func TestElsewhere(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	run(t, "mke2fs", "-q", "-F", d.Path)
+	o := order(t, image, d, NewData)
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount %s %s && echo ready && read line", d.Path, t.TempDir()))
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() {
+		in.Close()
+		_ = cmd.Wait()
+	}()
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Skip(err)
+	}
+	before := disktest.Content(t, d.Path, 0, 8192)
+	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "something else has it open") {
+		t.Errorf("%v", err)
+	}
+	if string(disktest.Content(t, d.Path, 0, 8192)) != string(before) {
+		t.Error("the disk was changed")
+	}
+}
+
+// TestStacked: where another disk is mounted on the same point, none of the two
+// is unmounted.
+func TestStacked(t *testing.T) {
+	image, lower, upper := disktest.Image(t, 1, 3), disktest.Loop(t, 64), disktest.Loop(t, 64)
+	point := mounted(t, lower)
+	run(t, "mke2fs", "-q", "-F", upper.Path)
+	run(t, "mount", upper.Path, point)
+	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH) })
+	o := order(t, image, disktest.Again(t, lower), NewData)
+	o.Unmount = []string{point}
+	if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "carries "+point) {
+		t.Errorf("%v", err)
+	}
+	if got := disktest.Again(t, upper).MountPoints(); !slices.Equal(got, []string{point}) {
+		t.Errorf("the other disk is mounted on %q", got)
+	}
+	o = order(t, image, disktest.Again(t, upper), NewData)
+	o.Unmount = []string{point}
+	mustWrite(t, o)
+}
