@@ -2,8 +2,11 @@ package assemble
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"floe/internal/arch"
+	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/internal/sandbox"
 	"floe/qemu"
@@ -27,7 +30,27 @@ func (b *Builder) QEMU(ctx context.Context, guest arch.Arch) (qemu.Program, erro
 	stage := report.Start(b.opt.Report, "qemu", "Find QEMU on this machine")
 	stage.Log(err.Error())
 	stage.Done("none that is recent: the archive's is used")
-	return b.ArchiveQEMU(ctx, guest)
+	program, failed := b.ArchiveQEMU(ctx, guest)
+	if failed == nil || ctx.Err() != nil {
+		return program, failed
+	}
+	return qemu.Program{}, noQEMU(failed, err)
+}
+
+// noQEMU is the error of a host that has no QEMU, and to which none can be brought.
+func noQEMU(archive, host error) error {
+	class, hint := fault.Missing, "install a recent qemu-system package"
+	if f, ok := errors.AsType[*fault.Error](archive); ok {
+		class = f.Class
+	}
+	if more := fault.Hint(archive); more != "" {
+		hint += "; or " + more
+	}
+	why := host
+	if f, ok := errors.AsType[*fault.Error](host); ok {
+		why = fmt.Errorf("%s: %w", f.On, f.Err)
+	}
+	return fault.New(class, "bring QEMU, of which this host has none that is recent", "", fmt.Errorf("%w\n%w", why, archive), hint)
 }
 
 // ArchiveQEMU gives the archive's QEMU, whatever the host has.

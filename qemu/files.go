@@ -75,6 +75,22 @@ func (h Home) Files(name string) Files {
 // ends are the files through which a running machine is reached.
 func (f Files) ends() []string { return []string{f.Keyboard, f.Orders, f.Control} }
 
+// logs are the files that tell of a run, while it goes on and afterwards.
+func (f Files) logs() []string { return []string{f.Log, f.ConsoleLog, f.FirmwareLog, f.Events} }
+
+// forget removes what an earlier run left to be read.
+func (f Files) forget() error { return remove(f.logs()...) }
+
+// remove removes files, as far as they are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // sunPath is the room for a path and its final NUL in sockaddr_un.
 const sunPath = 108
 
@@ -109,12 +125,10 @@ func (h Home) makeFolders(f Files) error {
 // UEFI variables as the firmware's maker left them, the initrds as one.
 // What an earlier run left is removed.
 func (f Files) prepare(m Machine, flash Flash) error {
-	for _, old := range append(f.ends(), f.Log, f.ConsoleLog, f.FirmwareLog, f.Events, f.Vars, f.Initrd) {
-		if err := os.Remove(old); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := errors.Join(f.forget(), remove(append(f.ends(), f.Vars, f.Initrd)...)); err != nil {
+		return err
 	}
-	for _, log := range []string{f.Log, f.ConsoleLog, f.FirmwareLog, f.Events} {
+	for _, log := range f.logs() {
 		if err := writeAll(log, nil, 1); err != nil {
 			return err
 		}

@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	time.Sleep(time.Hour)
 }
 
-// killedFloe starts a machine in another floe and kills that one.
-func killedFloe(t *testing.T, o order) {
+// otherFloe is another floe, not yet started.
+func otherFloe(t *testing.T, o order) *exec.Cmd {
 	t.Helper()
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -55,6 +55,13 @@ func killedFloe(t *testing.T, o order) {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), otherVar+"="+string(text))
+	return cmd
+}
+
+// killedFloe starts a machine in another floe and kills that one.
+func killedFloe(t *testing.T, o order) {
+	t.Helper()
+	cmd := otherFloe(t, o)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

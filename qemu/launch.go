@@ -36,14 +36,22 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 		Machine: m, Version: s.Program.Version, Argv: argv, Accel: s.Accel,
 		Started: time.Now(), Detached: l.Detach, Files: s.Files,
 	}, true)
+	keep := func() error { // so that what a floe leaves that is killed now is found
+		if err := r.State().write(); err != nil {
+			return fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, "")
+		}
+		return nil
+	}
+	if err := keep(); err != nil {
+		closeFiles(cmd)
+		return nil, err
+	}
 	if err := r.spawn(cmd); err != nil {
 		return nil, fault.New(fault.Missing, "start", argv[0], err, "")
 	}
-	// Written before QEMU has answered, so that a machine whose floe is killed
-	// meanwhile is found all the same.
-	if err := r.State().write(); err != nil {
+	if err := keep(); err != nil {
 		r.giveUp()
-		return nil, fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, "")
+		return nil, err
 	}
 	if err := r.follow(); err != nil {
 		r.giveUp()
@@ -110,7 +118,7 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 		if err == nil {
 			// An error here means that it has ended already; greet finds
 			// that too, and says more.
-			r.state.Process, _ = identify(cmd.Process.Pid)
+			r.state.Process, _ = Identify(cmd.Process.Pid)
 			r.signal = func(sig unix.Signal) error {
 				if err := cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
 					return err

@@ -22,8 +22,8 @@ type Process struct {
 	BootID string `json:"boot_id"` // /proc/sys/kernel/random/boot_id
 }
 
-// identify looks a live process up.
-func identify(pid int) (Process, error) {
+// Identify looks a live process up.
+func Identify(pid int) (Process, error) {
 	start, alive, err := startTime(pid)
 	if err == nil && !alive {
 		err = errors.New("it has ended")
@@ -38,9 +38,9 @@ func identify(pid int) (Process, error) {
 	return Process{PID: pid, Start: start, BootID: strings.TrimSpace(string(boot))}, nil
 }
 
-// alive says whether this very process still runs.
-func (p Process) alive() bool {
-	now, err := identify(p.PID)
+// Alive says whether this very process still runs.
+func (p Process) Alive() bool {
+	now, err := Identify(p.PID)
 	return err == nil && now == p
 }
 
@@ -86,7 +86,7 @@ func (p Process) hold() (*handle, error) {
 	case err != nil:
 		fd = -1 // before Linux 5.3, or forbidden: look before each signal
 	}
-	if !p.alive() {
+	if !p.Alive() {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -113,7 +113,7 @@ func (h *handle) signal(sig unix.Signal) error {
 	case h.closed:
 	case h.fd >= 0:
 		err = unix.PidfdSendSignal(h.fd, sig, nil, 0)
-	case h.who.alive():
+	case h.who.Alive():
 		err = unix.Kill(h.who.PID, sig)
 	}
 	if errors.Is(err, unix.ESRCH) {
@@ -133,7 +133,7 @@ func (h *handle) watch(quit <-chan struct{}) bool {
 		default:
 		}
 		if h.fd < 0 {
-			if !h.who.alive() {
+			if !h.who.Alive() {
 				return true
 			}
 			time.Sleep(step)

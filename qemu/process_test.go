@@ -27,8 +27,8 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestProcessIsKnownByMoreThanItsNumber(t *testing.T) {
-	me, err := identify(os.Getpid())
-	if err != nil || !me.alive() {
+	me, err := Identify(os.Getpid())
+	if err != nil || !me.Alive() {
 		t.Fatalf("%+v, %v", me, err)
 	}
 	for name, p := range map[string]Process{
@@ -36,7 +36,7 @@ func TestProcessIsKnownByMoreThanItsNumber(t *testing.T) {
 		"another boot":  {me.PID, me.Start, "another"},
 		"no number":     {},
 	} {
-		if p.alive() {
+		if p.Alive() {
 			t.Errorf("%s: taken for this process", name)
 		}
 		if _, err := p.hold(); !errors.Is(err, os.ErrProcessDone) {
@@ -50,7 +50,7 @@ func TestHandle(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := identify(cmd.Process.Pid)
+	p, err := Identify(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestHandle(t *testing.T) {
 		if !h.watch(nil) {
 			t.Error("the end was not seen")
 		}
-		if p.alive() { // not yet waited for
+		if p.Alive() { // not yet waited for
 			t.Error("a dead child is taken for alive")
 		}
 		cmd.Wait()

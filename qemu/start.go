@@ -60,10 +60,8 @@ func (h Home) Start(ctx context.Context, p Program, m Machine, l Launch) (*Runni
 		return nil, err
 	}
 	defer unlock()
-	if s, err := h.read(m.Name, true); err == nil {
-		return nil, fault.New(fault.Usage, "start machine", m.Name,
-			fmt.Errorf("it runs already, as process %d since %s", s.Process.PID, s.Started.Format(time.DateTime)),
-			"use it, or stop it first")
+	if err := h.still(m.Name, "start machine"); err != nil {
+		return nil, err
 	}
 	r, err := startOrFallBack(ctx, m, setup, l)
 	if err == nil && ctx.Err() != nil {

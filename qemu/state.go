@@ -18,11 +18,11 @@ import (
 )
 
 // State is what a floe needs to know of a machine that another floe started.
-// It is kept, as JSON, in the machine's folder for as long as the machine
-// runs.
+// It is kept, as JSON, in the machine's folder from before QEMU is started
+// until it has ended.
 type State struct {
 	Machine  Machine   `json:"machine"`  // as it was asked for
-	Process  Process   `json:"process"`  // the QEMU
+	Process  Process   `json:"process"`  // the QEMU; none as long as it is only meant to be
 	Version  Version   `json:"version"`  // of QEMU
 	Argv     []string  `json:"argv"`     // its command line
 	Accel    Accel     `json:"accel"`    // as it came to be, after a fallback perhaps
@@ -48,7 +48,7 @@ func (s State) SSHPort() int {
 
 // Alive says whether the machine's QEMU runs. A process that got its number
 // later is not taken for it.
-func (s State) Alive() bool { return s.Process.alive() }
+func (s State) Alive() bool { return s.Process.Alive() }
 
 // write replaces the state file in one step.
 func (s State) write() error {
@@ -62,9 +62,10 @@ func (s State) write() error {
 // ErrNotRunning is in the chain of Load's error when there is no such machine.
 var ErrNotRunning = errors.New("no machine of that name runs")
 
-// read gives the state of a machine that runs. What is left of one that does
-// not is cleaned up if clean is set; the caller then holds the machine's lock.
-func (h Home) read(name string, clean bool) (State, error) {
+// read gives the state of a machine that runs. If locked is set the caller holds the
+// machine's lock: the QEMU of a floe that was killed is found then, and what is left of a
+// machine that does not run is cleaned up.
+func (h Home) read(name string, locked bool) (State, error) {
 	if !namePattern.MatchString(name) {
 		return State{}, fault.New(fault.Usage, "look for machine", name, errors.New("not a name for a machine"), "")
 	}
@@ -80,17 +81,21 @@ func (h Home) read(name string, clean bool) (State, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &s)
 	}
-	if err == nil && s.Alive() {
+	if err == nil && (s.Alive() || locked && s.intended() && s.adopt()) {
 		return s, nil
 	}
-	why := fmt.Errorf("%w: its process %d has ended", ErrNotRunning, s.Process.PID)
-	if err != nil {
-		why = fmt.Errorf("%w: its state file %s cannot be read: %w", ErrNotRunning, files.State, err)
-	}
-	if clean {
+	if locked {
 		files.clean()
 	}
-	return State{}, gone(why)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: its state file %s cannot be read: %w", ErrNotRunning, files.State, err)
+	case s.intended():
+		err = fmt.Errorf("%w: its start has not come that far", ErrNotRunning)
+	default:
+		err = fmt.Errorf("%w: its process %d has ended", ErrNotRunning, s.Process.PID)
+	}
+	return State{}, gone(err)
 }
 
 // clean removes what marks a machine as running. Its logs stay.
@@ -131,11 +136,44 @@ func (h Home) Hold(ctx context.Context, name string) (release func(), err error)
 	if release, err = files.lock(ctx); err != nil {
 		return nil, err
 	}
-	if s, err := h.read(name, true); err == nil {
+	if err := h.still(name, "hold machine"); err != nil {
 		release()
-		return nil, fault.New(fault.Usage, "hold machine", name, fmt.Errorf("it runs, as process %d", s.Process.PID), "stop it first")
+		return nil, err
 	}
 	return release, nil
+}
+
+// still says that a machine runs, if it does, to whoever wants to do something for
+// which it must not. The caller holds its lock.
+func (h Home) still(name, op string) error {
+	s, err := h.read(name, true)
+	if err != nil {
+		return nil
+	}
+	return fault.New(fault.Usage, op, name, fmt.Errorf("it runs already, as process %d since %s", s.Process.PID, s.Started.Format(time.DateTime)),
+		"use it, or stop it first")
+}
+
+// Forget removes what a machine's last run left to be read. It is for a start that
+// takes its time before it comes to Start: broken off, it is not to be taken for that
+// run.
+func (h Home) Forget(ctx context.Context, name string) error {
+	files := h.Files(name)
+	if !isDir(files.Dir) {
+		return nil
+	}
+	unlock, err := files.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := h.still(name, "start machine"); err != nil {
+		return err
+	}
+	if err := files.forget(); err != nil {
+		return fault.New(fault.Missing, "prepare machine", name, err, "")
+	}
+	return nil
 }
 
 // List gives the machines that run, by name. What dead ones left behind is
@@ -166,17 +204,21 @@ func (h Home) List() ([]State, error) {
 	return list, nil
 }
 
-// state reads the state of a machine that runs, and cleans up after one that
-// does not.
+// state reads the state of a machine that runs, completes what a floe that was killed
+// left of it, and cleans up after one that does not run.
 func (h Home) state(name string) (State, error) {
 	s, err := h.read(name, false)
-	if err == nil || !isDir(h.Files(name).Dir) {
+	if err == nil && len(s.Ports) > 0 || !isDir(h.Files(name).Dir) {
 		return s, err
 	}
 	l := flock.New(h.Files(name).Lock, flock.SetPermissions(0o600))
 	if ok, lockErr := l.TryLock(); lockErr != nil || !ok {
-		return s, err
+		return s, err // somebody is just starting it
 	}
 	defer l.Unlock()
-	return h.read(name, true)
+	s, err = h.read(name, true)
+	if err == nil && len(s.Ports) == 0 {
+		s.askPorts()
+	}
+	return s, err
 }

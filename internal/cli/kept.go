@@ -26,7 +26,7 @@ func lsCommand(out *terminal) *cobra.Command {
 		Short: "List machines, and how each is",
 		Long: "Lists the machines of 'floe up', and those that 'floe run' has running. One that should run and does\n" +
 			"not, because its QEMU was killed or this host was started anew, is dead; one that powered itself off is stopped.\n" +
-			"'floe up' starts either again.",
+			"'floe up' starts either again. One that another floe is building or removing is busy.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			list, err := shelf().List()
@@ -133,10 +133,7 @@ func (t *terminal) logs(ctx context.Context, name string, followIt, ofQEMU bool)
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		if !isMachine(name) {
-			return shelf().Unknown("read the console of machine", name)
-		}
-		return fault.New(fault.Missing, "read the console of machine", name, errors.New("it has not been started yet"), "'floe up "+name+"' starts it")
+		return noConsole(name)
 	}
 	if err != nil {
 		return err
@@ -146,24 +143,45 @@ func (t *terminal) logs(ctx context.Context, name string, followIt, ofQEMU bool)
 	return err
 }
 
+// noConsole is the error of a machine that left nothing to be read.
+func noConsole(name string) error {
+	const op = "read the console of machine"
+	if other, busy := shelf().Busy(name); busy {
+		return inHand(op, name, other, "wait until it has started it")
+	}
+	if !isMachine(name) {
+		return shelf().Unknown(op, name)
+	}
+	return fault.New(fault.Missing, op, name, errors.New("it has not been started yet, or its start was broken off"), "'floe up "+name+"' starts it")
+}
+
 // stop powers a machine off. That a kept one is off already is as well.
 func (t *terminal) stop(ctx context.Context, name string) error {
 	sh := shelf()
+	r, err := home().Load(name)
+	switch {
+	case err == nil:
+		defer r.Close()
+	case !errors.Is(err, qemu.ErrNotRunning):
+		return err
+	default:
+		if other, busy := sh.Busy(name); busy {
+			return inHand("stop machine", name, other, endIt(other)+"; what it has built is kept")
+		}
+		if !sh.Known(name) {
+			return sh.Unknown("stop machine", name)
+		}
+	}
 	if sh.Known(name) {
 		// First, so that it is not found dead when this floe is killed meanwhile.
 		if err := sh.Want(name, false); err != nil {
 			return err
 		}
 	}
-	r, err := loadMachine(name)
-	if err != nil {
-		if sh.Known(name) && errorIsNotRunning(name) {
-			fmt.Fprintf(t.Err, "Machine %s does not run.\n", name)
-			return nil
-		}
-		return err
+	if r == nil {
+		fmt.Fprintf(t.Err, "Machine %s does not run.\n", name)
+		return nil
 	}
-	defer r.Close()
 	sink, done := t.progress(ctx)
 	defer done()
 	return powerOff(ctx, r, sink)
@@ -203,23 +221,19 @@ func rmCommand(out *terminal) *cobra.Command {
 
 func (t *terminal) remove(ctx context.Context, name string, force, data bool) error {
 	sh := shelf()
-	unlock, err := sh.Lock(ctx, name, func() { fmt.Fprintln(t.Err, "floe: note: waiting for another floe that has machine", name, "in hand") })
+	if err := t.quiesce(ctx, name, force); err != nil {
+		return err
+	}
+	lock, err := sh.Lock(ctx, name, func(other string) { fmt.Fprintf(t.Err, "floe: note: waiting for machine %s: %s\n", name, other) })
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer lock.Release()
+	lock.Doing("removing it")
 	disk := diskPath(name)
 	_, noDisk := os.Stat(disk)
 	if _, noDir := os.Stat(sh.Dir(name)); noDir != nil && (noDisk != nil || !data) {
 		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
-	}
-	if !errorIsNotRunning(name) {
-		if !force {
-			return fault.New(fault.Usage, "remove machine", name, errors.New("it runs"), "'floe stop "+name+"' first, or --force")
-		}
-		if err := t.stop(ctx, name); err != nil {
-			return err
-		}
 	}
 	release, err := sh.Home.Hold(ctx, name) // 'floe run' starts one without the shelf's lock
 	if err != nil {
@@ -253,6 +267,25 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 		fmt.Fprintln(t.Err, "floe: note:", n)
 	}
 	return nil
+}
+
+// quiesce sees to it that a machine which is to be removed neither runs nor is about
+// to: one that runs is powered off by force only, and one that another floe has in hand
+// is that one's.
+func (t *terminal) quiesce(ctx context.Context, name string, force bool) error {
+	const op = "remove machine"
+	if err := machines.CheckName(name); err != nil {
+		return err
+	}
+	switch other, busy := shelf().Busy(name); {
+	case errorIsNotRunning(name) && busy:
+		return inHand(op, name, other, endIt(other)+"; then 'floe rm "+name+"'")
+	case errorIsNotRunning(name):
+		return nil
+	case !force:
+		return fault.New(fault.Usage, op, name, errors.New("it runs"), "'floe stop "+name+"' first, or --force")
+	}
+	return t.stop(ctx, name)
 }
 
 func envCommand(out *terminal) *cobra.Command {

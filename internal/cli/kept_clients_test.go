@@ -111,7 +111,10 @@ func (c clientCase) use(t *testing.T) {
 	if _, _, code := p.floe("rm", "box"); code != int(fault.Usage) {
 		t.Errorf("removed while it runs: exit status %d", code)
 	}
-	p.must("rm", "--force", "--data", "box")
+	if _, errs, code := p.floe("stop", "box"); code != 0 || !strings.Contains(errs, "powered off") {
+		t.Errorf("stop: %d\n%s", code, errs)
+	}
+	p.must("rm", "--data", "box")
 	if got := p.run(c.list...); strings.Contains(got, "floe-box") {
 		t.Errorf("after rm there is\n%s", got)
 	}

@@ -148,7 +148,7 @@ func TestMachineStays(t *testing.T) {
 	one, _ := p.begin(up...)
 	p.until("a QEMU runs", func() bool { return p.list()["box"].PID != 0 })
 	two, said := p.begin(up...)
-	p.until("the second floe waits for the first", func() bool { return says(said, "Wait for another floe") })
+	p.until("the second floe waits for the first", func() bool { return says(said, "another floe, process") })
 	_ = one.Process.Kill()
 	p.ended(one)
 	if code := p.ended(two); code != 0 || p.machinesHere() != 1 {
@@ -241,7 +241,7 @@ func (p person) kill(pid int) {
 }
 
 // TestImageGone has a machine whose image somebody took away, one too large for
-// any host, and one whose port is another program's.
+// any host, one whose port is another program's, and one for which there is no QEMU.
 func TestImageGone(t *testing.T) {
 	p := newPerson(t)
 	image := filepath.Join(p.home, "x.iso")
@@ -270,6 +270,11 @@ func TestImageGone(t *testing.T) {
 	}
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("a machine that could not be is kept: %+v", left)
+	}
+	p.env = append(p.env, "PATH="+t.TempDir(), "FLOE_STORE="+filepath.Join(p.home, "store"), "FLOE_MIRROR=http://127.0.0.1:9")
+	if _, errs, code := p.floe("up", "box", "--image", image, "--runtime", "none"); code != int(fault.Network) ||
+		!strings.Contains(oneLine(errs), "bring QEMU") || !strings.Contains(errs, "not on the PATH") || !strings.Contains(errs, "install a recent qemu-system") || !strings.Contains(errs, "--mirror") {
+		t.Errorf("no QEMU: %d\n%s", code, errs)
 	}
 }
 

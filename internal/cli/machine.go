@@ -41,6 +41,7 @@ type trial struct {
 	wantsDisk           bool     // even without a runtime
 	diskSize            string   // of a new one
 	more                []qemu.Option
+	begin               func() error // called when only the start itself is left; may be nil
 }
 
 // start starts a machine that boots an image. KVM is used where it works.
@@ -89,6 +90,14 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 		return nil, err
 	}
 	defer s.Close()
+	if err := home().Forget(ctx, try.name); err != nil {
+		return nil, err
+	}
+	if try.begin != nil {
+		if err := try.begin(); err != nil {
+			return nil, err
+		}
+	}
 	program, err := t.builder(s, plan, sink).QEMU(ctx, plan.Arch)
 	if err != nil {
 		return nil, err

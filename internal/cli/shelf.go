@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -58,10 +59,24 @@ func loadMachine(name string) (*qemu.Running, error) {
 	if err == nil || !errors.Is(err, qemu.ErrNotRunning) {
 		return r, err
 	}
+	if other, busy := shelf().Busy(name); busy {
+		return nil, inHand("look for machine", name, other, "'floe up "+name+"' waits until it is ready")
+	}
 	if !shelf().Known(name) {
 		return nil, shelf().Unknown("look for machine", name)
 	}
 	return nil, fault.New(fault.Usage, "look for machine", name, errors.New("it does not run"), "'floe up "+name+"' starts it")
+}
+
+// inHand is the error of whoever wants something of a machine that does not run, but
+// that another floe has in hand.
+func inHand(op, name string, other machines.Work, hint string) error {
+	return fault.New(fault.Usage, op, name, errors.New("it does not run: "+other.String()), hint)
+}
+
+// endIt says how the floe is ended that has a machine in hand.
+func endIt(other machines.Work) string {
+	return fmt.Sprintf("that one ends by Ctrl-C there, or by 'kill %d'", other.Floe.PID)
 }
 
 // completeMachines completes the name of a machine.

@@ -35,7 +35,8 @@ func upCommand(out *terminal) *cobra.Command {
 		Short: "Start a machine that stays, and wait until it is ready",
 		Long: "Makes a machine the first time: builds its image if need be and keeps what it is like in a file of its own.\n" +
 			"Starts it in the background, and comes back when ssh and its container runtime answer. Docker has a context\n" +
-			"for it then, and podman a connection. Flags change a machine that is there; the rest of it stays.",
+			"for it then, and podman a connection. Flags change a machine that is there; the rest of it stays.\n" +
+			"Ctrl-C ends the work on an image, and what is finished is kept; once the machine runs, it ends the waiting only.",
 		Example: "  floe up\n  floe up box --runtime docker --memory 1G --port 8080:80 --share ~/src\n" +
 			"  docker --context floe-box run --rm alpine uname -a\n  eval \"$(floe env box)\"",
 		Args:              oneArgument,
@@ -75,7 +76,7 @@ func (t *terminal) up(cmd *cobra.Command, w wish) error {
 	defer r.Close()
 	notes, err := t.makeReady(ctx, r, spec, w, sink)
 	if err != nil {
-		return err
+		return runsOn(ctx, r, err)
 	}
 	done()
 	if t.mode != ui.JSON {
@@ -89,11 +90,12 @@ func (t *terminal) up(cmd *cobra.Command, w wish) error {
 // it done.
 func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink report.Sink) (*qemu.Running, machines.Spec, error) {
 	sh, none := shelf(), machines.Spec{}
-	unlock, err := lockMachine(ctx, sh, w.name, sink)
+	lock, err := lockMachine(ctx, sh, w.name, sink)
 	if err != nil {
 		return nil, none, err
 	}
-	defer unlock()
+	defer lock.Release()
+	lock.Doing("preparing it")
 	stage := report.Start(sink, "machine", "Machine "+w.name)
 	d, err := design(cmd, w)
 	if err != nil {
@@ -134,6 +136,7 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 		}
 	}
 	if d.rebuild {
+		lock.Doing("building its image")
 		if _, err := t.buildWith(ctx, d.plan, sink); err != nil {
 			return nil, none, err
 		}
@@ -141,24 +144,25 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	if err := d.keep(sh); err != nil {
 		return nil, none, err
 	}
+	lock.Doing("starting it")
 	r, err = t.startKept(ctx, sh, d, sink)
 	return r, d.spec, err
 }
 
 // lockMachine takes a machine for this floe alone, and says so if it has to wait
 // for another one.
-func lockMachine(ctx context.Context, sh machines.Shelf, name string, sink report.Sink) (unlock func(), err error) {
-	var other *report.Stage
-	unlock, err = sh.Lock(ctx, name, func() {
-		other = report.Start(sink, "lock", "Wait for another floe that has machine "+name+" in hand")
+func lockMachine(ctx context.Context, sh machines.Shelf, name string, sink report.Sink) (lock *machines.Lock, err error) {
+	var wait *report.Stage
+	lock, err = sh.Lock(ctx, name, func(other string) {
+		wait = report.Start(sink, "lock", "Wait for machine "+name+": "+other)
 	})
 	switch {
-	case err != nil && other != nil:
-		err = other.Fail(err)
-	case other != nil:
-		other.Done("")
+	case err != nil && wait != nil:
+		err = wait.Fail(err)
+	case wait != nil:
+		wait.Done("")
 	}
-	return unlock, err
+	return lock, err
 }
 
 // startKept starts a machine that stays.
@@ -167,21 +171,36 @@ func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed
 	if err != nil {
 		return nil, err
 	}
-	if err := sh.Want(d.name, true); err != nil {
-		return nil, err
-	}
 	r, err := t.start(ctx, d.plan, trial{
 		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true,
 		ephemeral: d.spec.Disk == "", diskSize: d.spec.Disk, more: []qemu.Option{more},
+		begin: func() error { return sh.Want(d.name, true) },
 	}, sink)
 	if err != nil {
 		return nil, errors.Join(err, sh.Want(d.name, false))
 	}
 	if err := follow(ctx, r, sink); err != nil {
+		err = runsOn(ctx, r, err)
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// runsOn is the error of whoever was told to wait no longer for a machine that runs all
+// the same.
+func runsOn(ctx context.Context, r *qemu.Running, err error) error {
+	select {
+	case <-r.Ended():
+		return err
+	default:
+	}
+	if ctx.Err() == nil {
+		return err
+	}
+	name := r.Name()
+	return fault.New(fault.Cancelled, "wait for machine", name, err,
+		"machine "+name+" runs on: 'floe up "+name+"' waits for it again, 'floe stop "+name+"' powers it off")
 }
 
 // showMachine tells how a machine is reached.

@@ -8,7 +8,6 @@
 package machines
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +16,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"floe/internal/fault"
 	"floe/internal/nearest"
@@ -68,39 +65,6 @@ func CheckName(name string) error {
 	}
 	return fault.New(fault.Usage, "name machine", name,
 		errors.New("a name is 1 to 63 letters, digits, dots, dashes and underscores, with a letter or digit first"), "")
-}
-
-// Lock keeps other floes from changing a machine until unlock is called. It
-// waits for one that does; waiting, if not nil, is called first then. The lock is
-// the kernel's: it ends with the floe that has it, however that ends.
-func (s Shelf) Lock(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
-	if err := CheckName(name); err != nil {
-		return nil, err
-	}
-	fail := func(err error) error {
-		return fault.New(fault.Missing, "lock machine", name, err, "look at the folder "+s.Home.State)
-	}
-	if err := os.MkdirAll(s.Home.State, 0o700); err != nil {
-		return nil, fail(err)
-	}
-	// Beside the machine's folder, which may go; a name with a dot is no
-	// machine's.
-	l := flock.New(filepath.Join(s.Home.State, "."+name+".lock"), flock.SetPermissions(0o600))
-	ok, err := l.TryLock()
-	if err == nil && !ok {
-		if waiting != nil {
-			waiting()
-		}
-		_, err = l.TryLockContext(ctx, 100*time.Millisecond)
-	}
-	if ctx.Err() != nil {
-		l.Unlock()
-		return nil, ctx.Err()
-	}
-	if err != nil {
-		return nil, fail(err)
-	}
-	return func() { l.Unlock() }, nil
 }
 
 // Names are the machines that have a file, in order.
@@ -164,6 +128,7 @@ const (
 	Up      Condition = "running"
 	Stopped Condition = "stopped"
 	Dead    Condition = "dead" // it should run and does not; not one that powered itself off
+	Busy    Condition = "busy" // it does not run, and another floe has it in hand
 )
 
 // Entry is a machine as a list shows it.
@@ -214,6 +179,10 @@ func (s Shelf) entry(name string, state *qemu.State) Entry {
 	}
 	if state != nil {
 		e.Condition = Up
+		return e
+	}
+	if at, busy := s.Busy(name); busy {
+		e.Condition, e.Why = Busy, at.String()
 		return e
 	}
 	boot, err := os.ReadFile(filepath.Join(s.Dir(name), wantedFile))

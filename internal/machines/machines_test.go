@@ -52,8 +52,24 @@ func TestSpecRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Load("box")
-	if err != nil || !reflect.DeepEqual(got, good()) {
+	want := good()
+	want.Name = "box"
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
+	}
+	text, _ := os.ReadFile(filepath.Join(s.Dir("box"), specFile))
+	for _, line := range []string{"name = 'box'", "memory = 256", "cpus = 1", "disk = '16G'", "ports = ['8080:80', '9000:9000']", "share = '/home/a b'"} {
+		if !strings.Contains(string(text), "\n"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	write(t, filepath.Join(s.Dir("copy"), specFile), string(text))
+	if _, err := s.Load("copy"); fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), `"box"`) {
+		t.Errorf("a file of another machine's: %v", err)
+	}
+	write(t, filepath.Join(s.Dir("old"), specFile), strings.Replace(string(text), "name = 'box'\n", "", 1))
+	if old, err := s.Load("old"); err != nil || old.Name != "old" {
+		t.Errorf("a file without a name: %q, %v", old.Name, err)
 	}
 	if _, err := s.Load("bax"); err == nil || !strings.Contains(fault.Hint(err), `"box"`) {
 		t.Errorf("no nearest name: %v, %s", err, fault.Hint(err))
@@ -130,21 +146,21 @@ func TestPortsAreChosenFreeAndKept(t *testing.T) {
 
 func TestOneFloeAtATime(t *testing.T) {
 	s := testShelf(t)
-	unlock, err := s.Lock(t.Context(), "box", nil)
+	lock, err := s.Lock(t.Context(), "box", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	waited := false
-	if _, err := s.Lock(ctx, "box", func() { waited = true }); err == nil || !waited {
-		t.Fatalf("locked twice: %v, waited %v", err, waited)
+	waited := ""
+	if _, err := s.Lock(ctx, "box", func(other string) { waited = other }); err == nil || waited != "another floe has it in hand" {
+		t.Fatalf("locked twice: %v, waited for %q", err, waited)
 	}
 	other, err := s.Lock(t.Context(), "bax", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other()
+	other.Release()
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		again, err := s.Lock(t.Context(), "box", nil)
@@ -152,12 +168,83 @@ func TestOneFloeAtATime(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		again()
+		again.Release()
 	})
-	unlock()
+	lock.Release()
 	wg.Wait()
 	if _, err := s.Lock(t.Context(), "../box", nil); fault.Code(err) != int(fault.Usage) {
 		t.Errorf("a name that is a path: %v", err)
+	}
+}
+
+// workVar makes this test program another floe, which has the machine "box" of this
+// folder in hand until it is killed or its input ends.
+const workVar = "MACHINES_TEST_WORK"
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(workVar)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	s := Shelf{Home: qemu.Home{State: dir}}
+	lock, err := s.Lock(context.Background(), "box", nil)
+	if err != nil {
+		panic(err)
+	}
+	lock.Doing("building its image")
+	fmt.Println()
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	lock.Release()
+	fmt.Println()
+	time.Sleep(time.Hour)
+}
+
+// TestBusy has another floe that works on a machine: what it does is known until it
+// lets go of it, or is killed.
+func TestBusy(t *testing.T) {
+	s := testShelf(t)
+	if err := s.Save("box", good()); err != nil {
+		t.Fatal(err)
+	}
+	condition := func() (Condition, string) {
+		list, err := s.List()
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		return list[0].Condition, list[0].Why
+	}
+	for _, killed := range []bool{false, true} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), workVar+"="+s.Home.State)
+		in, _ := cmd.StdinPipe()
+		out, _ := cmd.StdoutPipe()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		step := func() { _, _ = out.Read(make([]byte, 1)) }
+		step()
+		want := fmt.Sprintf("another floe, process %d, is building its image", cmd.Process.Pid)
+		if c, why := condition(); c != Busy || why != want {
+			t.Errorf("it is %s: %q", c, why)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		waited := ""
+		if _, err := s.Lock(ctx, "box", func(other string) { waited = other }); err == nil || waited != want {
+			t.Errorf("waited for %q; %v", waited, err)
+		}
+		cancel()
+		if killed {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		} else {
+			in.Close()
+			step()
+		}
+		if c, why := condition(); c != Stopped || why != "" {
+			t.Errorf("afterwards it is %s: %q", c, why)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }
 

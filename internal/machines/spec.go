@@ -24,6 +24,7 @@ import (
 // Spec is what a machine is like, as its file has it. It says nothing of
 // whether the machine runs.
 type Spec struct {
+	Name     string    `toml:"name" comment:"That of the folder in which this file is."`
 	Arch     arch.Arch `toml:"arch" comment:"Of the machine: amd64 or arm64."`
 	Runtimes []string  `toml:"runtimes" comment:"The container runtimes of its image."`
 	User     string    `toml:"user" comment:"Who logs in there, by the boot codes of its image."`
@@ -48,6 +49,13 @@ func (s Shelf) Load(name string) (Spec, error) {
 		return Spec{}, s.Unknown("look for machine", name)
 	}
 	spec, err := parseSpec(text)
+	switch {
+	case err != nil:
+	case spec.Name == "": // left out by whoever wrote the file
+		spec.Name = name
+	case spec.Name != name:
+		err = fmt.Errorf("name: it is %q, and the folder's is %q", spec.Name, name)
+	}
 	if err != nil {
 		return Spec{}, fault.New(fault.Usage, "read machine", path, err, "mend the file, or 'floe rm "+name+"' and make the machine anew; its data disk stays")
 	}
@@ -72,6 +80,7 @@ func parseSpec(text []byte) (Spec, error) {
 
 // Save writes a machine's file in one step, and makes the machine's folder.
 func (s Shelf) Save(name string, spec Spec) error {
+	spec.Name = name
 	err := spec.Check()
 	if err == nil {
 		err = CheckName(name)

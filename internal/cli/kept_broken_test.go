@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"floe/assemble/archivetest"
+	"floe/internal/arch"
+	"floe/internal/fault"
+	"floe/internal/machines"
+)
+
+// withQEMU gives the person a QEMU of the host's own: a script that is the archive's
+// QEMU but for what it does first, where "$1" is QEMU's first argument.
+func (p *person) withQEMU(first string) {
+	p.Helper()
+	q, bin := archivetest.QEMU(p, arch.AMD64), p.TempDir()
+	argv := append([]string{}, q.Argv...)
+	for _, dir := range q.DataDirs {
+		argv = append(argv, "-L", dir)
+	}
+	script := "#!/bin/sh\n" + first + "\nexec '" + strings.Join(argv, "' '") + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "qemu-system-x86_64"), []byte(script), 0o700); err != nil {
+		p.Fatal(err)
+	}
+	p.env = append(append(p.env, "PATH="+bin+":"+os.Getenv("PATH")), q.Env...)
+}
+
+// killsItsFloe is a shell's way of killing the floe that runs it.
+const killsItsFloe = "kill -9 $PPID"
+
+// zeros makes an image that boots nothing.
+func (p person) zeros() string {
+	p.Helper()
+	path := filepath.Join(p.home, "zeros.iso")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		p.Fatal(err)
+	}
+	return path
+}
+
+// folder is where the machine "box" keeps its files.
+func (p person) folder() string { return filepath.Join(p.home, "state", "floe", "machines", "box") }
+
+// TestUpKilledAsQEMUBegins: floe is killed at the very moment at which QEMU begins to
+// run. The machine is there for every command all the same.
+func TestUpKilledAsQEMUBegins(t *testing.T) {
+	p := newPerson(t)
+	p.withQEMU(`[ "$1" = --version ] || ` + killsItsFloe)
+	if _, errs, code := p.floe("up", "box", "--image", p.zeros(), "--memory", "64", "--disk", ""); code != -1 {
+		t.Fatalf("it was to be killed: %d\n%s", code, errs)
+	}
+	t.Cleanup(func() { p.floe("rm", "--force", "box") })
+	box := p.list()["box"]
+	if box.Condition != machines.Up || box.PID == 0 || box.SSHPort == 0 || p.machinesHere() != 1 {
+		t.Fatalf("listed as %+v, and %d QEMUs run", box, p.machinesHere())
+	}
+	if _, errs, code := p.floe("rm", "box"); code != int(fault.Usage) || !strings.Contains(errs, "it runs") {
+		t.Errorf("removed: %d\n%s", code, errs)
+	}
+	p.must("stop", "box")
+	if now := p.list()["box"]; now.Condition != machines.Stopped || p.machinesHere() != 0 {
+		t.Errorf("afterwards it is %+v, and %d QEMUs run", now, p.machinesHere())
+	}
+}
+
+// TestStartBrokenOff: a start that was broken off before QEMU ran is not taken for
+// the run before it.
+func TestStartBrokenOff(t *testing.T) {
+	p := newPerson(t)
+	p.withQEMU(killsItsFloe)
+	up := []string{"up", "box", "--image", p.zeros(), "--memory", "64", "--disk", ""}
+	const told = `{"QMP": {"version": {}}}` + "\r\n" +
+		`{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}` + "\r\n"
+	for _, before := range []map[string]string{{}, {"events.qmp": told, "console.log": "of the run before\n"}} {
+		for name, text := range before {
+			if err := os.WriteFile(filepath.Join(p.folder(), name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(before) > 0 && !strings.Contains(p.list()["box"].Why, "from inside") {
+			t.Fatalf("before: %+v", p.list())
+		}
+		if _, errs, code := p.floe(up...); code != -1 {
+			t.Fatalf("it was to be killed: %d\n%s", code, errs)
+		}
+		if box := p.list()["box"]; box.Condition != machines.Dead || !strings.Contains(box.Why, "broken off while it was started") {
+			t.Errorf("%+v", box)
+		}
+		if out, errs, code := p.floe("logs", "box"); code != int(fault.Missing) || out != "" || !strings.Contains(errs, "broken off") {
+			t.Errorf("logs: %d, %q\n%s", code, out, errs)
+		}
+	}
+}
+
+// TestWhileAnotherFloeBuilds: what is wanted of a machine whose image another floe is
+// building is answered by that, until Ctrl-C ends that one.
+func TestWhileAnotherFloeBuilds(t *testing.T) {
+	p := newPerson(t)
+	asked := make(chan struct{}, 100)
+	archive := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer archive.Close()
+	p.env = append(p.env, "FLOE_STORE="+filepath.Join(p.home, "store"), "FLOE_MIRROR="+archive.URL)
+	up, _ := p.begin("up", "box", "--runtime", "none")
+	<-asked
+	it := fmt.Sprintf("another floe, process %d, is building its image", up.Process.Pid)
+	if box := p.list()["box"]; box.Condition != machines.Busy || box.Why != it {
+		t.Errorf("listed as %+v", box)
+	}
+	for _, tt := range []struct{ says, args string }{
+		{fmt.Sprintf("kill %d", up.Process.Pid), "stop box"},
+		{"then 'floe rm box'", "rm box"},
+		{"then 'floe rm box'", "rm --force box"},
+		{"waits until it is ready", "ssh box true"},
+		{"wait until", "logs box"},
+		{"wait until", "logs -f box"},
+	} {
+		if _, errs, code := p.floe(strings.Fields(tt.args)...); code != int(fault.Usage) || !strings.Contains(oneLine(errs), it) || !strings.Contains(oneLine(errs), tt.says) {
+			t.Errorf("%s: %d\n%s", tt.args, code, errs)
+		}
+	}
+	second, said := p.begin("up", "box")
+	p.until("the second floe waits for the first", func() bool { return says(said, it) })
+	for _, cmd := range []*exec.Cmd{second, up} {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if code := p.ended(cmd); code != int(fault.Cancelled) {
+			t.Errorf("Ctrl-C: %d", code)
+		}
+	}
+	if box := p.list()["box"]; box.Condition != machines.Stopped || box.Why != "" {
+		t.Errorf("afterwards it is %+v", box)
+	}
+	p.must("stop", "box")
+	p.must("rm", "box")
+}
+
+// oneLine is a text without its line breaks.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// TestCtrlCWhileItBoots: on a terminal Ctrl-C ends the waiting for a machine, not the
+// machine, and that is said.
+func TestCtrlCWhileItBoots(t *testing.T) {
+	p := newPerson(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
+	cmd.Env, cmd.Dir = append(p.env, "TERM=xterm-256color", "LANG=C.UTF-8"), p.home
+	c := openConsole(t, cmd)
+	t.Cleanup(func() { p.floe("rm", "--force", "box") })
+	c.sees("Boot")
+	c.keys("\x03").sees("machine box runs on", "floe stop box")
+	c.ends(int(fault.Cancelled))
+	box := p.list()["box"]
+	if box.Condition != machines.Up || p.machinesHere() != 1 {
+		t.Errorf("it is %+v, and %d QEMUs run", box, p.machinesHere())
+	}
+	if err := syscall.Kill(box.PID, 0); err != nil {
+		t.Error(err)
+	}
+	began := time.Now()
+	p.must("rm", "--force", "box")
+	if p.machinesHere() != 0 || time.Since(began) > time.Minute {
+		t.Errorf("after %s %d QEMUs run", time.Since(began), p.machinesHere())
+	}
+}

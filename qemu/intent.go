@@ -1,0 +1,103 @@
+package qemu
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"floe/qemu/qmp"
+)
+
+// A state file without a process is an intent: it is written before QEMU is
+// started, so that no QEMU ever runs of which nothing is known. The floe that
+// starts it holds the machine's lock, and writes down which process it came to be.
+// Whoever finds an intent and gets that lock knows that this floe is gone, and looks
+// for the process itself.
+
+// intended says whether a state is an intent.
+func (s State) intended() bool { return s.Process == Process{} }
+
+// adopt finds the process of an intent, and writes it down. The caller holds the
+// machine's lock.
+func (s *State) adopt() bool {
+	p, ok := s.find()
+	if !ok {
+		return false
+	}
+	s.Process = p
+	_ = s.write() // otherwise the next floe finds it again
+	return true
+}
+
+// adoptPatience is how long a process that has the machine's log may take to become
+// the QEMU that was meant: it is about to, between fork(2) and the end of execve(2).
+const adoptPatience = 2 * time.Second
+
+// find looks through the processes of this host: what QEMU's program is called does
+// not matter, but that it writes to the machine's log, as it does from its first
+// moment on, and that its arguments are those that were written down.
+func (s State) find() (Process, bool) {
+	log, err := os.Stat(s.Files.Log)
+	if err != nil || len(s.Argv) == 0 {
+		return Process{}, false
+	}
+	for deadline := time.Now().Add(adoptPatience); ; time.Sleep(5 * time.Millisecond) {
+		becoming := false
+		for _, path := range glob("/proc/[0-9]*/fd/1") {
+			out, err := os.Stat(path)
+			if err != nil || !os.SameFile(out, log) {
+				continue
+			}
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+			if err != nil {
+				continue
+			}
+			p, err := Identify(pid)
+			if err == nil && s.argumentsOf(pid) && p.Alive() {
+				return p, true
+			}
+			becoming = becoming || err == nil
+		}
+		if !becoming || time.Now().After(deadline) {
+			return Process{}, false
+		}
+	}
+}
+
+// argumentsOf says whether a process has the arguments that were written down. Its
+// program may be another: a script that has become QEMU.
+func (s State) argumentsOf(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return false
+	}
+	var has []string
+	for _, word := range bytes.Split(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
+		has = append(has, string(word))
+	}
+	want := s.Argv[1:]
+	return len(has) > len(want) && slices.Equal(has[len(has)-len(want):], want)
+}
+
+// askPorts learns which ports QEMU took, of a machine whose floe was killed before it
+// knew, and writes them down. The caller holds the machine's lock. A QEMU that does
+// not answer is asked again by the next floe.
+func (s *State) askPorts() {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	client, err := qmp.Dial(ctx, s.Files.Control)
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	if table, err := client.Monitor(ctx, "info usernet"); err == nil {
+		s.Ports = parseUsernet(table)
+		_ = s.write()
+	}
+}
