@@ -104,6 +104,15 @@ func TestStartAfterFloeKilledAsQEMUBegins(t *testing.T) {
 func TestForegroundFloeKilledAsQEMUBegins(t *testing.T) {
 	h := home(t)
 	bury(t, order{h, deadly(t, "0"), empty(t), false})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // its end is on its way
+		list, err := h.List()
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("still listed: %+v, %v", list, err)
+		}
+		if len(list) == 0 {
+			break
+		}
+	}
 	start(t, h, empty(t), qemu.Launch{})
 }
 
