@@ -19,7 +19,7 @@ const (
 	Panicked   Ending = "panicked"    // the guest's kernel
 	Quit       Ending = "quit"        // QEMU was told to, as if the plug were pulled
 	Terminated Ending = "terminated"  // QEMU got SIGTERM or SIGINT
-	Killed     Ending = "killed"      // QEMU got SIGKILL from this floe
+	Killed     Ending = "killed"      // QEMU got SIGKILL from this floe, or SIGTERM before it listened
 	Died       Ending = "died"        // QEMU ended with an error, or was killed by another
 )
 

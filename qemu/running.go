@@ -35,7 +35,7 @@ type Running struct {
 	state  State
 	ending Ending
 	exit   error // of cmd.Wait
-	killed bool  // by Kill
+	killed bool  // by a signal of this floe
 }
 
 func newRunning(s State, owner bool) *Running {
@@ -230,14 +230,20 @@ func (r *Running) readAlong(files map[*Console]tail) error {
 
 // Kill ends QEMU at once and waits until it is gone, and what it left behind.
 func (r *Running) Kill() {
-	r.mu.Lock()
-	r.killed = true
-	r.mu.Unlock()
-	r.signal(unix.SIGKILL) // whether it came to an end is seen below
+	r.strike(unix.SIGKILL) // whether it came to an end is seen below
 	select {
 	case <-r.cleaned:
 	case <-time.After(10 * time.Second): // a process stuck in the kernel
 	}
+}
+
+// strike sends a signal that ends QEMU. One that has only just begun does not take SIGTERM as
+// the wish that it is, and tells nobody before it ends.
+func (r *Running) strike(signal unix.Signal) error {
+	r.mu.Lock()
+	r.killed = true
+	r.mu.Unlock()
+	return r.signal(signal)
 }
 
 // giveUp ends a QEMU whose start failed.

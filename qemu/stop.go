@@ -43,7 +43,7 @@ func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 	}{
 		{p.PowerOff, r.press},
 		{p.Quit, r.quit},
-		{p.Term, func(context.Context) error { return r.signal(unix.SIGTERM) }},
+		{p.Term, func(context.Context) error { return r.strike(unix.SIGTERM) }},
 		{10 * time.Second, func(context.Context) error { r.Kill(); return nil }},
 	} {
 		limit, cancel := context.WithTimeout(ctx, step.limit)

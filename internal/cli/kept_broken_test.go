@@ -157,7 +157,7 @@ func TestCtrlCWhileItBoots(t *testing.T) {
 	c := openConsole(t, cmd)
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
 	c.sees("Boot")
-	c.keys("\x03").sees("machine box runs on", "floe stop box")
+	c.keys("\x03").sees("machine box runs on", "powers it off")
 	c.ends(int(fault.Cancelled))
 	box := p.list()["box"]
 	if box.Condition != machines.Up || p.machinesHere() != 1 {
