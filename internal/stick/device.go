@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -104,5 +105,19 @@ func (b *block) Forget() error {
 // Reread has the kernel read the partition table.
 func (b *block) Reread() error { return b.access.reread(b) }
 
-// Gone tells whether the disk is no longer there.
-func (b *block) Gone() bool { return !b.system.Has(b.disk.Identity) }
+const (
+	leaving = 2 * time.Second // how long a disk may still be seen whose writes fail because it was pulled out
+	glance  = 50 * time.Millisecond
+)
+
+// Gone tells whether the disk is no longer there. It is asked after an error: what
+// is under way fails before the kernel has taken the disk away, so that it waits
+// a little for that.
+func (b *block) Gone() bool {
+	for late := time.Now().Add(leaving); b.system.Has(b.disk.Identity); time.Sleep(glance) {
+		if time.Now().After(late) {
+			return false
+		}
+	}
+	return true
+}

@@ -2,6 +2,7 @@ package stick
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -140,13 +142,35 @@ func TestExchanged(t *testing.T) {
 	}
 }
 
+// TestGone: a disk that was pulled out is gone even if its writes fail a moment
+// before the kernel has taken it away, and one of the same number is another.
+func TestGone(t *testing.T) {
+	sys := t.TempDir()
+	dir := filepath.Join(sys, "dev", "block", "8:0")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "diskseq"), []byte("7\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	b := &block{system: disks.System{Sys: sys}, disk: disks.Disk{Identity: disks.Identity{Number: disks.Number{Major: 8}, Sequence: 7}}}
+	if b.Gone() {
+		t.Error("a disk that is there is gone")
+	}
+	other := *b
+	if other.disk.Sequence--; !other.Gone() {
+		t.Error("another disk is taken for it")
+	}
+	time.AfterFunc(300*time.Millisecond, func() { _ = os.RemoveAll(dir) })
+	if !b.Gone() {
+		t.Error("it goes away, and that is not noticed")
+	}
+}
+
 // TestElsewhere: what is mounted in another mount namespace only cannot be seen,
 // and is left alone all the same.
 func TestElsewhere(t *testing.T) {
 	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", d.Path)
 	o := order(t, image, d, NewData)
-	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount %s %s && echo ready && read line", d.Path, t.TempDir()))
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount -o ro %s %s && echo ready && read line", d.Path, t.TempDir()))
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err1 != nil || err2 != nil {
