@@ -179,6 +179,7 @@ func TestWizardDisksOnATerminal(t *testing.T) {
 	c = wizardForDisks(t).toErase(d.Disk, false)
 	c.keys(" device\r").sees("Writing", "loop device")
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
-	time.AfterFunc(time.Second, moves)
+	later := time.AfterFunc(time.Second, moves)
+	defer later.Stop()
 	c.ends(130)
 }
