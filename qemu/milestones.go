@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -48,9 +49,26 @@ type Guest struct {
 	// Killed are programs that its kernel ended because no memory was left.
 	Killed []string `json:"killed,omitempty"`
 
+	// Stalled are runtimes that do not get on because memory is always
+	// being made for them.
+	Stalled []string `json:"stalled,omitempty"`
+
 	// Addresses are the addresses that it has, with their prefix lengths:
 	// "10.0.2.15/24".
 	Addresses []string `json:"addresses,omitempty"`
+}
+
+// Starved gives in words by what the system showed that it has too little memory,
+// and by how many signs.
+func (g Guest) Starved() (words string, signs int) {
+	var list []string
+	if len(g.Killed) > 0 {
+		list = append(list, "its kernel had to end "+strings.Join(g.Killed, ", "))
+	}
+	if len(g.Stalled) > 0 {
+		list = append(list, "it reads the programs of "+strings.Join(g.Stalled, " and ")+" again and again to make room")
+	}
+	return strings.Join(list, "; "), len(g.Killed) + len(g.Stalled)
 }
 
 // mark tells a stage by a line of the console.
@@ -79,6 +97,7 @@ var (
 	userLine    = regexp.MustCompile(said + `ssh user ([a-z_][a-z0-9_-]*)$`)
 	downLine    = regexp.MustCompile(`^\s*Booting .Floe |` + said + `shutting down$`) // or up again
 	problemLine = regexp.MustCompile(said + `PROBLEM: (.+)$`)
+	stalledLine = regexp.MustCompile(said + `PROBLEM: too little memory for (\S+): `)
 	killedLine  = regexp.MustCompile(`\] Out of memory: Killed process \d+ \(([^)]*)\)`)
 	initLine    = regexp.MustCompile(said + `init, (\d+\.\d+) s after the kernel$`)
 	addressLine = regexp.MustCompile(said + `address (\S+)(?: on \S+)?( is gone)?$`)
@@ -155,6 +174,9 @@ func (s *scribe) line(text string, at time.Time) {
 	if f := problemLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.Problems, f[1], true)
 	}
+	if f := stalledLine.FindStringSubmatch(text); f != nil {
+		s.note(&s.guest.Stalled, f[1], true)
+	}
 	if f := killedLine.FindStringSubmatch(text); f != nil {
 		s.note(&s.guest.Killed, f[1], true)
 	}
@@ -230,7 +252,7 @@ func (s *scribe) snapshot() ([]Milestone, Guest, <-chan struct{}) {
 	defer s.mu.Unlock()
 	guest := Guest{
 		HostKeys: slices.Clone(s.guest.HostKeys), Addresses: slices.Clone(s.guest.Addresses),
-		User: s.guest.User, Problems: slices.Clone(s.guest.Problems), Killed: slices.Clone(s.guest.Killed),
+		User: s.guest.User, Problems: slices.Clone(s.guest.Problems), Killed: slices.Clone(s.guest.Killed), Stalled: slices.Clone(s.guest.Stalled),
 	}
 	return slices.Clone(s.reached), guest, s.changed
 }

@@ -11,11 +11,11 @@ import (
 func TestQuietKernel(t *testing.T) {
 	at := time.Now()
 	s := newScribe(at.Add(-5 * time.Second))
-	s.follow(strings.NewReader("floe: init, 1.25 s after the kernel\nfloe: PROBLEM: no disk\nfloe: ssh user ada\r\nfloe:~$ [   22.6] Out of memory: Killed process 430 (tce-load) total-vm:1048kB\n"),
+	s.follow(strings.NewReader("floe: init, 1.25 s after the kernel\nfloe: PROBLEM: no disk\nfloe: ssh user ada\r\nfloe:~$ [   22.6] Out of memory: Killed process 430 (tce-load) total-vm:1048kB\nfloe: PROBLEM: too little memory for docker: it has stood still\n"),
 		func() time.Time { return at })
 	reached, guest, _ := s.snapshot()
 	want := []Milestone{{PowerOn, 5 * time.Second, ""}, {Kernel, 3750 * time.Millisecond, "floe: init, 1.25 s after the kernel"}, {Init, 5 * time.Second, "floe: init, 1.25 s after the kernel"}}
-	if !slices.Equal(reached, want) || guest.User != "ada" || !slices.Equal(guest.Problems, []string{"no disk"}) || !slices.Equal(guest.Killed, []string{"tce-load"}) {
+	if !slices.Equal(reached, want) || guest.User != "ada" || !slices.Equal(guest.Problems, []string{"no disk", "too little memory for docker: it has stood still"}) || !slices.Equal(guest.Killed, []string{"tce-load"}) || !slices.Equal(guest.Stalled, []string{"docker"}) {
 		t.Errorf("%v, %+v", reached, guest)
 	}
 }

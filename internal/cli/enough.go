@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"floe/assemble"
 	"floe/internal/fault"
@@ -31,12 +30,12 @@ func enough(name string, memory int, runtimes []string) error {
 }
 
 // starved is the error of a machine that ran out of memory on its way.
-func starved(r *qemu.Running, killed []string) error {
+func starved(r *qemu.Running, signs string) error {
 	m, more := r.State().Machine, 0
 	for _, medium := range m.Media {
 		more = max(more, steps.NeedOf(loads(medium.Path, nil)).Enough)
 	}
 	return fault.New(fault.Missing, "boot machine", m.Name,
-		fmt.Errorf("its %d MiB of memory are too little: its kernel had to end %s", m.Memory, strings.Join(killed, ", ")),
+		fmt.Errorf("its %d MiB of memory are too little: %s", m.Memory, signs),
 		fmt.Sprintf("'floe stop %s', then start it with more: --memory %d", m.Name, max(2*m.Memory, more)))
 }

@@ -103,8 +103,8 @@ func (m *liveMachine) facts(state qemu.State) []ui.Row {
 		{Key: "QEMU", Value: state.Version.String()},
 		{Key: "image", Value: m.image},
 	}
-	if killed := m.r.Guest().Killed; len(killed) > 0 {
-		rows = append(rows, ui.Row{Level: ui.Warn, Key: "too little", Value: "memory: its kernel had to end " + strings.Join(killed, ", ")})
+	if signs, n := m.r.Guest().Starved(); n > 0 {
+		rows = append(rows, ui.Row{Level: ui.Warn, Key: "too little", Value: "memory: " + signs})
 	}
 	return rows
 }

@@ -32,7 +32,8 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	waiting, cancel := context.WithTimeoutCause(ctx, patience, fault.New(fault.Build, "wait for machine", w.name,
 		fmt.Errorf("it is not ready after %s", patience), "it runs on: 'floe logs "+w.name+"' has its console, 'floe stop "+w.name+"' ends it"))
 	defer cancel()
-	waiting, enough := fed(waiting, r, len(r.Guest().Killed))
+	_, known := r.Guest().Starved()
+	waiting, enough := fed(waiting, r, known)
 	defer enough()
 	client, answers, err := ready(waiting, r, spec.Runtimes, stage)
 	if err != nil {
@@ -66,15 +67,15 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 }
 
 // fed gives a context that ends when the machine runs out of memory while it
-// starts; its cause says so. A machine that small may never get on. What its kernel
-// had to end before, known in number, does not count: that may be long ago.
+// starts; its cause says so. A machine that small may never get on. Signs of before,
+// known in number, do not count: that may be long ago.
 func fed(ctx context.Context, r *qemu.Running, known int) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		for {
 			_, changed := r.Milestones()
-			if killed := r.Guest().Killed; len(killed) > known {
-				cancel(starved(r, killed))
+			if signs, n := r.Guest().Starved(); n > known {
+				cancel(starved(r, signs))
 				return
 			}
 			select {
@@ -115,8 +116,8 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 		}
 		client.Close()
 		stage.Log(last.Error())
-		if killed := r.Guest().Killed; len(killed) > 0 { // before this floe looked
-			return nil, nil, errors.Join(starved(r, killed), last)
+		if signs, n := r.Guest().Starved(); n > 0 { // before this floe looked
+			return nil, nil, errors.Join(starved(r, signs), last)
 		}
 		select {
 		case <-time.After(pause):
