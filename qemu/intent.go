@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"floe/qemu/qmp"
 )
 
 // A state file without a process is an intent: it is written before QEMU is
@@ -91,7 +89,7 @@ func (s *State) askPorts() {
 	const patience = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	client, err := qmp.Dial(ctx, s.Files.Control)
+	client, err := connect(ctx, s.Files.Control, nil, nil)
 	if err != nil {
 		return
 	}

@@ -3,7 +3,6 @@ package qemu
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -137,22 +136,14 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 // greet connects to QMP, learns what QEMU chose itself, and waits until QEMU
 // writes events down.
 func (r *Running) greet(ctx context.Context) error {
-	var client *qmp.Client
-	for {
-		var err error
-		if client, err = qmp.Dial(ctx, r.files.Control); err == nil {
-			break
-		}
-		select {
-		case <-r.ended:
-			return r.diedError()
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return ctx.Err()
-			}
-			return died(r.files, r.Name(), fmt.Sprintf("QEMU does not answer (%v)", err))
-		case <-time.After(5 * time.Millisecond):
-		}
+	client, err := connect(ctx, r.files.Control, nil, r.ended)
+	switch {
+	case errors.Is(err, ErrEnded):
+		return r.diedError()
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case err != nil:
+		return died(r.files, r.Name(), err.Error())
 	}
 	defer client.Close()
 	table, err := client.Monitor(ctx, "info usernet")
