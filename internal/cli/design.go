@@ -159,7 +159,8 @@ func planOf(cmd *cobra.Command, was machines.Spec, known ...steps.Source) (*step
 	if was.Plan != "" {
 		file, err := steps.Load(was.Plan)
 		if err != nil {
-			return nil, err
+			return nil, fault.New(fault.Usage, "read what the image of machine is built from", was.Name, err,
+				"mend that file, or 'floe rm "+was.Name+"' and make the machine anew; its data disk stays")
 		}
 		own.Given = file.Given
 	}

@@ -364,6 +364,13 @@ func TestUserOfMachine(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
+	// What it is built from is gone: 'floe up' has no flag for that.
+	if err := os.Remove(filepath.Join(p.folder(), "plan.toml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := p.floe("restart", "box"); code != int(fault.Usage) || !strings.Contains(oneLine(errs), "'floe rm box' and make the machine anew") {
+		t.Errorf("without its plan: %d\n%s", code, errs)
+	}
 }
 
 // TestRemoveWaitsForRun: a machine that 'floe run' is starting is not removed from
