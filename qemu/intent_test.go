@@ -195,3 +195,28 @@ func TestForget(t *testing.T) {
 		t.Errorf("its console is still there: %v", err)
 	}
 }
+
+// TestDamagedState: a machine that runs is not lost with its state file, whatever that
+// is now.
+func TestDamagedState(t *testing.T) {
+	for _, text := range []string{"", "{}", `{"machine": {"na`} {
+		h := home(t)
+		r := start(t, h, empty(t), qemu.Launch{Detach: true})
+		put(t, r.State().Files.State, []byte(text))
+		list, err := h.List()
+		if err != nil || len(list) != 1 || list[0].Process != r.State().Process || list[0].SSHPort() != r.State().SSHPort() {
+			t.Fatalf("%q: listed as %+v, %v", text, list, err)
+		}
+		if d := list[0].Started.Sub(r.State().Started).Abs(); d > time.Second {
+			t.Errorf("%q: it is said to have been started %s from when it was", text, d)
+		}
+		again, err := h.Load("empty")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if how, err := again.Stop(t.Context(), impatient); err != nil || how != qemu.Quit {
+			t.Errorf("%q: stopped: %q, %v", text, how, err)
+		}
+		again.Close()
+	}
+}

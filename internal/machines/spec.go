@@ -101,7 +101,7 @@ func (s Shelf) Save(name string, spec Spec) error {
 		err = renameio.WriteFile(filepath.Join(s.Dir(name), specFile), text, 0o600)
 	}
 	if err != nil {
-		return fault.New(fault.Missing, "keep machine", name, err, "")
+		return fault.New(fault.Missing, "keep machine", name, err, "see to it that there is room in "+s.Home.State+", and that it is yours to write")
 	}
 	return nil
 }
