@@ -211,7 +211,7 @@ func (d *designed) judgeImage(w wish, replanned bool) {
 func (d *designed) startable() error {
 	if d.spec.Plan == "" && d.gone {
 		return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
-			"put it back, name another with --image, or let floe build one with --build")
+			"put it back, or 'floe up "+d.name+" --image IMAGE' takes another, 'floe up "+d.name+" --build' builds one")
 	}
 	if d.spec.Plan == "" && isCard(d.spec.Image) {
 		return noMachine(d.spec.Image)
