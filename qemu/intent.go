@@ -8,9 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"floe/qemu/qmp"
 )
 
 // A state file without a process is an intent: it is written before QEMU is
@@ -38,13 +37,45 @@ func (s *State) adopt() bool {
 // the QEMU that was meant: it is about to, between fork(2) and the end of execve(2).
 const adoptPatience = 2 * time.Second
 
-// find looks through the processes of this host: what QEMU's program is called does
-// not matter, but that it writes to the machine's log, as it does from its first
-// moment on, and that its arguments are those that were written down.
+// find looks for the process of an intent: its arguments are those that were written
+// down. Its program may be another: a script that has become QEMU.
 func (s State) find() (Process, bool) {
-	log, err := os.Stat(s.Files.Log)
-	if err != nil || len(s.Argv) == 0 {
+	if len(s.Argv) == 0 {
 		return Process{}, false
+	}
+	want := s.Argv[1:]
+	p, _, ok := s.Files.writer(func(has []string) bool {
+		return len(has) > len(want) && slices.Equal(has[len(has)-len(want):], want)
+	})
+	return p, ok
+}
+
+// orphan is the state of a machine that runs and whose state file is damaged, as far as
+// its QEMU tells it. The caller holds the machine's lock.
+func (h Home) orphan(name string) (State, bool) {
+	files := h.Files(name)
+	control := "path=" + escape(files.Control)
+	p, argv, ok := files.writer(func(has []string) bool {
+		return slices.ContainsFunc(has, func(word string) bool { return strings.HasSuffix(word, control) })
+	})
+	if !ok {
+		return State{}, false
+	}
+	s := State{Machine: Machine{Name: name}, Process: p, Argv: argv, Detached: true, Files: files, Started: time.Now()}
+	if made, err := os.Stat(files.Orders); err == nil {
+		s.Started = made.ModTime() // it was given its first order then
+	}
+	_ = s.write() // otherwise the next floe finds it again
+	return s, true
+}
+
+// writer looks through the processes of this host for a machine's QEMU: what its program
+// is called does not matter, but that it writes to the machine's log, as it does from its
+// first moment on, and that its arguments are right.
+func (f Files) writer(right func(argv []string) bool) (p Process, argv []string, ok bool) {
+	log, err := os.Stat(f.Log)
+	if err != nil {
+		return Process{}, nil, false
 	}
 	for deadline := time.Now().Add(adoptPatience); ; time.Sleep(5 * time.Millisecond) {
 		becoming := false
@@ -58,30 +89,27 @@ func (s State) find() (Process, bool) {
 				continue
 			}
 			p, err := Identify(pid)
-			if err == nil && s.argumentsOf(pid) && p.Alive() {
-				return p, true
+			if argv := argumentsOf(pid); err == nil && right(argv) && p.Alive() {
+				return p, argv, true
 			}
 			becoming = becoming || err == nil
 		}
 		if !becoming || time.Now().After(deadline) {
-			return Process{}, false
+			return Process{}, nil, false
 		}
 	}
 }
 
-// argumentsOf says whether a process has the arguments that were written down. Its
-// program may be another: a script that has become QEMU.
-func (s State) argumentsOf(pid int) bool {
+// argumentsOf are the words by which a process was started.
+func argumentsOf(pid int) (argv []string) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {
-		return false
+		return nil
 	}
-	var has []string
 	for _, word := range bytes.Split(bytes.TrimSuffix(text, []byte{0}), []byte{0}) {
-		has = append(has, string(word))
+		argv = append(argv, string(word))
 	}
-	want := s.Argv[1:]
-	return len(has) > len(want) && slices.Equal(has[len(has)-len(want):], want)
+	return argv
 }
 
 // askPorts learns which ports QEMU took, of a machine whose floe was killed before it
@@ -91,7 +119,7 @@ func (s *State) askPorts() {
 	const patience = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	client, err := qmp.Dial(ctx, s.Files.Control)
+	client, err := connect(ctx, s.Files.Control, nil, nil)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package qemu_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
+	"floe/qemu/qmp"
 )
 
 // deadly is a QEMU that kills the floe which starts it, before it has done anything
@@ -85,10 +87,12 @@ func TestFloeKilledAsQEMUBegins(t *testing.T) {
 	}
 }
 
-// Starting it is the first thing that anybody does then.
+// Starting it is the first thing that anybody does then, and stopping it the second, long
+// before it serves its socket, and after Load has asked it for its ports in vain: it is
+// told to quit all the same, not struck.
 func TestStartAfterFloeKilledAsQEMUBegins(t *testing.T) {
 	h := home(t)
-	bury(t, order{h, deadly(t, "0"), empty(t), true})
+	bury(t, order{h, deadly(t, "3.5"), empty(t), true})
 	_, err := h.Start(t.Context(), archivetest.QEMU(t, arch.AMD64), empty(t), qemu.Launch{})
 	if err == nil || !strings.Contains(err.Error(), "runs already") {
 		t.Errorf("a second QEMU: %v", err)
@@ -97,7 +101,23 @@ func TestStartAfterFloeKilledAsQEMUBegins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Kill()
+	defer r.Kill()
+	if c, err := qmp.Dial(t.Context(), h.Files("empty").Control); err == nil {
+		c.Close()
+		t.Fatal("it serves its socket already: this proves nothing")
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := r.Status(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("asked how it is: %v", err)
+	}
+	patience := qemu.Patience{PowerOff: 300 * time.Millisecond, Quit: 20 * time.Second, Term: time.Second}
+	if how, err := r.Stop(t.Context(), patience); err != nil || how != qemu.Quit {
+		t.Errorf("stopped: %q, %v", how, err)
+	}
+	if list, err := h.List(); err != nil || len(list) != 0 {
+		t.Errorf("still listed: %+v, %v", list, err)
+	}
 }
 
 // One that would have ended with its floe is gone, and in nobody's way.
@@ -173,5 +193,30 @@ func TestForget(t *testing.T) {
 	}
 	if _, err := os.Stat(h.Files("empty").ConsoleLog); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("its console is still there: %v", err)
+	}
+}
+
+// TestDamagedState: a machine that runs is not lost with its state file, whatever that
+// is now.
+func TestDamagedState(t *testing.T) {
+	for _, text := range []string{"", "{}", `{"machine": {"na`} {
+		h := home(t)
+		r := start(t, h, empty(t), qemu.Launch{Detach: true})
+		put(t, r.State().Files.State, []byte(text))
+		list, err := h.List()
+		if err != nil || len(list) != 1 || list[0].Process != r.State().Process || list[0].SSHPort() != r.State().SSHPort() {
+			t.Fatalf("%q: listed as %+v, %v", text, list, err)
+		}
+		if d := list[0].Started.Sub(r.State().Started).Abs(); d > time.Second {
+			t.Errorf("%q: it is said to have been started %s from when it was", text, d)
+		}
+		again, err := h.Load("empty")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if how, err := again.Stop(t.Context(), impatient); err != nil || how != qemu.Quit {
+			t.Errorf("%q: stopped: %q, %v", text, how, err)
+		}
+		again.Close()
 	}
 }

@@ -3,7 +3,6 @@ package qemu
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -22,10 +21,13 @@ import (
 // answers before it has loaded the firmware.
 const qmpPatience = 30 * time.Second
 
+// roomHint is what to do where a machine's files cannot be written.
+const roomHint = "see to it that there is room in that folder, and that it is yours to write"
+
 // startOnce starts QEMU and waits for its first answer.
 func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, error) {
 	if err := s.Files.prepare(m, s.Flash); err != nil {
-		return nil, fault.New(fault.Missing, "prepare machine", m.Name, err, "")
+		return nil, fault.New(fault.Missing, "prepare machine", m.Name, err, "see to it that there is room in "+s.Files.Dir+", and that it is yours to write")
 	}
 	argv := Args(m, s)
 	cmd, err := command(argv, s, l.Detach)
@@ -38,7 +40,7 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 	}, true)
 	keep := func() error { // so that what a floe leaves that is killed now is found
 		if err := r.State().write(); err != nil {
-			return fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, "")
+			return fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, roomHint)
 		}
 		return nil
 	}
@@ -137,22 +139,14 @@ func (r *Running) spawn(cmd *exec.Cmd) error {
 // greet connects to QMP, learns what QEMU chose itself, and waits until QEMU
 // writes events down.
 func (r *Running) greet(ctx context.Context) error {
-	var client *qmp.Client
-	for {
-		var err error
-		if client, err = qmp.Dial(ctx, r.files.Control); err == nil {
-			break
-		}
-		select {
-		case <-r.ended:
-			return r.diedError()
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return ctx.Err()
-			}
-			return died(r.files, r.Name(), fmt.Sprintf("QEMU does not answer (%v)", err))
-		case <-time.After(5 * time.Millisecond):
-		}
+	client, err := connect(ctx, r.files.Control, nil, r.ended)
+	switch {
+	case errors.Is(err, ErrEnded):
+		return r.diedError()
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case err != nil:
+		return died(r.files, r.Name(), err.Error())
 	}
 	defer client.Close()
 	table, err := client.Monitor(ctx, "info usernet")

@@ -84,6 +84,11 @@ func (h Home) read(name string, locked bool) (State, error) {
 	if err == nil && (s.Alive() || locked && s.intended() && s.adopt()) {
 		return s, nil
 	}
+	if locked && (err != nil || len(s.Argv) == 0) {
+		if s, ok := h.orphan(name); ok {
+			return s, nil
+		}
+	}
 	if locked {
 		files.clean()
 	}

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,8 @@ const pressAgain = time.Second
 
 // Stop ends the machine: by its power button, and if that brings nothing in
 // time, by QMP's quit, SIGTERM and SIGKILL in turn. It says which of them it
-// was. If ctx ends first, the machine is left as it is by then.
+// was. A QEMU that has only just begun is waited for, until it can be asked. If ctx ends
+// first, the machine is left as it is by then.
 func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 	select {
 	case <-r.ended:
@@ -92,12 +94,37 @@ func (r *Running) quit(ctx context.Context) error {
 
 // control runs something on the QMP socket that is for everybody.
 func (r *Running) control(ctx context.Context, do func(*qmp.Client) error) error {
-	c, err := qmp.Dial(ctx, r.files.Control)
+	c, err := connect(ctx, r.files.Control, r.negotiated, r.ended)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	return do(c)
+}
+
+// connect waits for a QEMU that has only just begun: it serves its socket a moment later.
+// Once it serves, which closes that channel, a socket that is not there is not waited for;
+// one whose queue is full is.
+func connect(ctx context.Context, socket string, serves, ended <-chan struct{}) (*qmp.Client, error) {
+	for {
+		begun := false
+		select {
+		case <-serves:
+			begun = true
+		default:
+		}
+		c, err := qmp.Dial(ctx, socket)
+		if err == nil || begun && !errors.Is(err, unix.EAGAIN) {
+			return c, err
+		}
+		select {
+		case <-ended:
+			return nil, ErrEnded
+		case <-ctx.Done():
+			return nil, fmt.Errorf("QEMU does not answer: %w (%w)", ctx.Err(), err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // Status asks QEMU for the machine's run state: "running", "paused",

@@ -75,7 +75,7 @@ func rootCommand(out *terminal) *cobra.Command {
 	flags.StringVar(&out.store, "store", "", "`DIR` that keeps downloads and finished stages (default: floe in the user's cache folder)")
 	flags.BoolVar(&out.refresh, "refresh", false, "ask the archive for news even if it was asked today")
 	root.AddCommand(demoCommand(out), buildCommand(out), runCommand(out), sshCommand(out), stopCommand(out),
-		upCommand(out), lsCommand(out), logsCommand(out), rmCommand(out), envCommand(out),
+		upCommand(out), restartCommand(out), lsCommand(out), logsCommand(out), rmCommand(out), envCommand(out),
 		packCommand(out), mirrorCommand(out), disksCommand(out), writeCommand(out), serveCommand(out), keepCommand(out), pruneCommand(out), planCommand(out), doctorCommand(out))
 	return root
 }

@@ -159,7 +159,8 @@ func planOf(cmd *cobra.Command, was machines.Spec, known ...steps.Source) (*step
 	if was.Plan != "" {
 		file, err := steps.Load(was.Plan)
 		if err != nil {
-			return nil, err
+			return nil, fault.New(fault.Usage, "read what the image of machine is built from", was.Name, err,
+				"mend that file, or 'floe rm "+was.Name+"' and make the machine anew; its data disk stays")
 		}
 		own.Given = file.Given
 	}
@@ -210,7 +211,7 @@ func (d *designed) judgeImage(w wish, replanned bool) {
 func (d *designed) startable() error {
 	if d.spec.Plan == "" && d.gone {
 		return fault.New(fault.Missing, "boot machine", d.name, errors.New("its image "+d.spec.Image+" is gone"),
-			"put it back, name another with --image, or let floe build one with --build")
+			"put it back, or 'floe up "+d.name+" --image IMAGE' takes another, 'floe up "+d.name+" --build' builds one")
 	}
 	if d.spec.Plan == "" && isCard(d.spec.Image) {
 		return noMachine(d.spec.Image)

@@ -66,8 +66,10 @@ func listed(list []machines.Entry) []row {
 		r := row{Name: e.Name, Condition: e.Condition, Why: e.Why, Kept: e.Kept, Arch: e.Spec.Arch.String(),
 			Runtimes: e.Spec.Runtimes, Memory: e.Spec.Memory, SSHPort: e.Spec.SSHPort, Ports: e.Spec.Ports}
 		if s := e.Running; s != nil {
-			r.Arch, r.Memory, r.SSHPort = s.Machine.Arch.String(), s.Machine.Memory, s.SSHPort()
-			r.PID, r.Since = s.Process.PID, s.Started
+			r.SSHPort, r.PID, r.Since = s.SSHPort(), s.Process.PID, s.Started
+			if s.Machine.Memory > 0 { // its state file was not damaged
+				r.Arch, r.Memory = s.Machine.Arch.String(), s.Machine.Memory
+			}
 		}
 		rows = append(rows, r)
 	}

@@ -137,10 +137,10 @@ func (p person) machinesHere() (n int) {
 
 // TestMachineStays takes a machine through its life: two floes start it at once
 // and one of them is killed, it is rebooted, its QEMU is killed, twice, it comes
-// back on the same ports, powers itself off, and is removed.
+// back on the same ports, is restarted, powers itself off, and is removed.
 func TestMachineStays(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots a machine three times")
+		t.Skip("boots a machine four times")
 	}
 	p := newPerson(t)
 	up := []string{"up", "box", "--runtime", "none", "--memory", "128", "--port", "0:80", "--share", p.home}
@@ -212,6 +212,16 @@ func TestMachineStays(t *testing.T) {
 	}
 	if _, _, code := p.floe("rm", "box"); code != int(fault.Usage) {
 		t.Errorf("removed while it runs: exit status %d", code)
+	}
+	if _, errs, code := p.floe("restart", "bos"); code != int(fault.Usage) || !strings.Contains(errs, `did you mean "box"?`) || p.list()["box"].PID != second.PID {
+		t.Errorf("restart of nobody: %d\n%s", code, errs)
+	}
+	if _, errs, code := p.floe("restart", "box"); code != 0 || !strings.Contains(errs, "powered off") {
+		t.Errorf("restart: %d\n%s", code, errs)
+	}
+	third := p.list()["box"]
+	if third.Condition != machines.Up || third.SSHPort != second.SSHPort || third.Ports[0] != second.Ports[0] || third.Memory != second.Memory || third.PID == second.PID || p.machinesHere() != 1 {
+		t.Errorf("second %+v, after its restart %+v, and %d QEMUs run", second, third, p.machinesHere())
 	}
 	logs, said := p.begin("logs", "-f", "box")
 	p.floe("ssh", "box", "sudo poweroff")
@@ -353,6 +363,13 @@ func TestUserOfMachine(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
+	}
+	// What it is built from is gone: 'floe up' has no flag for that.
+	if err := os.Remove(filepath.Join(p.folder(), "plan.toml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := p.floe("restart", "box"); code != int(fault.Usage) || !strings.Contains(oneLine(errs), "'floe rm box' and make the machine anew") {
+		t.Errorf("without its plan: %d\n%s", code, errs)
 	}
 }
 

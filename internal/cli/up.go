@@ -66,10 +66,20 @@ func upCommand(out *terminal) *cobra.Command {
 
 // up makes, starts and waits for a machine.
 func (t *terminal) up(cmd *cobra.Command, w wish) error {
-	ctx := cmd.Context()
-	sink, done := t.progress(ctx)
+	sink, done := t.progress(cmd.Context())
 	defer done()
-	r, spec, err := t.raise(ctx, cmd, w, sink)
+	return t.bring(cmd, w, sink, done, nil)
+}
+
+// before is what is done to a machine that this floe alone has in hand, before it is
+// started.
+type before func(context.Context, *designed, report.Sink) error
+
+// bring starts a machine, waits until it is ready and tells how it is reached. first may
+// be nil; done ends the progress.
+func (t *terminal) bring(cmd *cobra.Command, w wish, sink report.Sink, done func(), first before) error {
+	ctx := cmd.Context()
+	r, spec, err := t.raise(ctx, cmd, w, sink, first)
 	if err != nil {
 		return err
 	}
@@ -88,13 +98,23 @@ func (t *terminal) up(cmd *cobra.Command, w wish) error {
 // raise gives a machine that runs, started here if it was not. The machine is
 // locked meanwhile, so that of several floes one does it and the others find
 // it done.
-func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink report.Sink) (*qemu.Running, machines.Spec, error) {
+func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink report.Sink, first before) (*qemu.Running, machines.Spec, error) {
 	sh, none := shelf(), machines.Spec{}
 	lock, err := lockMachine(ctx, sh, w.name, sink)
 	if err != nil {
 		return nil, none, err
 	}
 	defer lock.Release()
+	if first != nil {
+		lock.Doing("restarting it")
+		d, err := design(cmd, w)
+		if err == nil {
+			err = first(ctx, d, sink)
+		}
+		if err != nil {
+			return nil, none, err
+		}
+	}
 	lock.Doing("preparing it")
 	stage := report.Start(sink, "machine", "Machine "+w.name)
 	d, err := design(cmd, w)

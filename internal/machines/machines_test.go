@@ -74,6 +74,12 @@ func TestSpecRoundTrip(t *testing.T) {
 	if _, err := s.Load("bax"); err == nil || !strings.Contains(fault.Hint(err), `"box"`) {
 		t.Errorf("no nearest name: %v, %s", err, fault.Hint(err))
 	}
+	if err := os.MkdirAll(filepath.Join(s.Dir("dir"), specFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load("dir"); err == nil || strings.Contains(err.Error(), "no such machine") || !strings.Contains(fault.Hint(err), "mend") {
+		t.Errorf("a folder for a file: %v, %s", err, fault.Hint(err))
+	}
 }
 
 func TestSpecRefusesWhatIsWrong(t *testing.T) {
@@ -85,6 +91,7 @@ func TestSpecRefusesWhatIsWrong(t *testing.T) {
 		"image":        {func(s *Spec) { s.Image = "" }, "image"},
 		"memory":       {func(s *Spec) { s.Memory = 1 }, "16"},
 		"cpus":         {func(s *Spec) { s.CPUs = 0 }, "cpus"},
+		"firmware":     {func(s *Spec) { s.Firmware = "coreboot" }, `"coreboot"`},
 		"port":         {func(s *Spec) { s.Ports = []string{"80:"} }, `"80:"`},
 		"port too big": {func(s *Spec) { s.Ports = []string{"80:65536"} }, "80:65536"},
 		"port twice":   {func(s *Spec) { s.Ports = []string{"80:1", "80:2"} }, "twice"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
+	"floe/steps"
 )
 
 // Spec is what a machine is like, as its file has it. It says nothing of
@@ -45,10 +47,13 @@ const specHead = "# A machine of floe's. What is changed here counts from its ne
 func (s Shelf) Load(name string) (Spec, error) {
 	path := filepath.Join(s.Dir(name), specFile)
 	text, err := os.ReadFile(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return Spec{}, s.Unknown("look for machine", name)
 	}
-	spec, err := parseSpec(text)
+	var spec Spec
+	if err == nil {
+		spec, err = parseSpec(text)
+	}
 	switch {
 	case err != nil:
 	case spec.Name == "": // left out by whoever wrote the file
@@ -96,7 +101,7 @@ func (s Shelf) Save(name string, spec Spec) error {
 		err = renameio.WriteFile(filepath.Join(s.Dir(name), specFile), text, 0o600)
 	}
 	if err != nil {
-		return fault.New(fault.Missing, "keep machine", name, err, "")
+		return fault.New(fault.Missing, "keep machine", name, err, "see to it that there is room in "+s.Home.State+", and that it is yours to write")
 	}
 	return nil
 }
@@ -117,6 +122,8 @@ func (sp Spec) Check() error {
 		return fmt.Errorf("memory: %d MiB; at least 16 are needed", sp.Memory)
 	case sp.CPUs < 1 || sp.CPUs > 255:
 		return fmt.Errorf("cpus: %d; 1 to 255 are possible", sp.CPUs)
+	case !slices.Contains([]string{"", steps.AutoFirmware, string(qemu.BIOS), string(qemu.UEFI)}, sp.Firmware):
+		return fmt.Errorf("firmware: %q is none of %s, %s and %s", sp.Firmware, steps.AutoFirmware, qemu.BIOS, qemu.UEFI)
 	case sp.SSHPort < 0 || sp.SSHPort > 65535:
 		return fmt.Errorf("ssh-port: %d; ports are 1 to 65535, and 0 takes a free one", sp.SSHPort)
 	case sp.Share != "" && !filepath.IsAbs(sp.Share):
