@@ -45,12 +45,12 @@ func TestChild(t *testing.T) {
 	image := disktest.Image(t, 1, 30)
 	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
-	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	c, err := Elevate(soon(t), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	status := ""
-	r, err := c.Write(t.Context(), order(t, image, d, NewData), report.Func(func(e report.Event) {
+	r, err := c.Write(soon(t), order(t, image, d, NewData), report.Func(func(e report.Event) {
 		if e.Stage == "write/body" && e.Kind == report.Started {
 			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", c.cmd.Process.Pid))
 			for _, task := range tasks {
@@ -75,11 +75,11 @@ func TestChildStops(t *testing.T) {
 	image := disktest.Image(t, 1, 60)
 	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
-	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	c, err := Elevate(soon(t), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(soon(t))
 	_, err = c.Write(ctx, order(t, image, d, NewData), report.Func(func(e report.Event) {
 		if e.Stage == "write/body" && e.Kind == report.Started {
 			cancel()
@@ -115,7 +115,7 @@ func TestElevatorRefuses(t *testing.T) {
 			var terminal bytes.Buffer
 			e := elevator(t, tt.script)
 			e.Dismissed = tt.dismissed
-			_, err := Elevate(t.Context(), e, os.Args[0], []string{"serve"}, &terminal)
+			_, err := Elevate(soon(t), e, os.Args[0], []string{"serve"}, &terminal)
 			if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error(), strings.ReplaceAll(tt.says, "%s", e.Name)) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
 				t.Errorf("exit code %d: %v; %s", fault.Code(err), err, fault.Hint(err))
 			}
@@ -193,7 +193,7 @@ func TestHostileOrders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// A process of its own: the child gives up its rights.
 			var out bytes.Buffer
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "serve")
+			cmd := exec.CommandContext(soon(t), os.Args[0], "serve")
 			cmd.Stdout = &out
 			in, err := cmd.StdinPipe()
 			if err != nil {

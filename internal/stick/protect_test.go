@@ -53,7 +53,7 @@ func TestChildProtectsByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), there, "serve")
+	cmd := exec.CommandContext(soon(t), there, "serve")
 	in, out := strings.NewReader(string(line)+"\n"), &strings.Builder{}
 	hold, err := cmd.StdinPipe() // its end would cancel
 	if err != nil {
@@ -170,7 +170,7 @@ func TestElsewhere(t *testing.T) {
 	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", d.Path)
 	o := order(t, image, d, NewData)
-	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount -o ro %s %s && echo ready && read line", d.Path, t.TempDir()))
+	cmd := exec.CommandContext(soon(t), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount -o ro %s %s && echo ready && read line", d.Path, t.TempDir()))
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err1 != nil || err2 != nil {
