@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,38 @@ func TestElevatorRefuses(t *testing.T) {
 	if want := (map[string]int{"sudo": 0, "doas": 0, "run0": 0, "pkexec": 126}); !maps.Equal(codes, want) {
 		t.Errorf("%v", codes)
 	}
+}
+
+// TestElevatorLines: the command line of each, by its manual. None has an option
+// that it, or an older version of it, does not know.
+func TestElevatorLines(t *testing.T) {
+	want := map[string][]string{
+		"sudo":   {"sudo", "--", "/opt/floe", "serve-writing"},
+		"doas":   {"doas", "/opt/floe", "serve-writing"},
+		"run0":   {"run0", "/opt/floe", "serve-writing"},
+		"pkexec": {"pkexec", "/opt/floe", "serve-writing"},
+	}
+	for _, e := range Elevators() {
+		if got := e.argv("/opt/floe", []string{"serve-writing"}); !slices.Equal(got, want[e.Name]) {
+			t.Errorf("%q", got)
+		}
+		delete(want, e.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not known: %v", want)
+	}
+}
+
+// TestElevatorsGetPipes: what an elevator is given as standard input and output is
+// no terminal, for one that sees one there puts another in between, and an order
+// and its answers are not text that is typed.
+func TestElevatorsGetPipes(t *testing.T) {
+	e := elevator(t, `for fd in 0 1 2; do [ -p /dev/fd/$fd ] || { echo "$fd is no pipe" >&2; exit 1; }; done; exec "$@"`)
+	c, err := Elevate(soon(t), e, os.Args[0], []string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
 
 // TestElevatorCancelled: whoever does not want to be asked any longer gets back
