@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -69,6 +70,31 @@ func TestChildProtectsByItself(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != int(fault.Disk) || !strings.Contains(out.String(), "carries "+point) {
 		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// TestChildProtectsWhatItIsTold: where the elevator leaves nothing of the person's
+// environment, the order alone tells of a store that is elsewhere, and that is
+// heeded.
+func TestChildProtectsWhatItIsTold(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	disktest.Readable(t, image)
+	point := mounted(t, d)
+	t.Setenv("FLOE_STORE", filepath.Join(point, "store"))
+	o := order(t, image, disktest.Again(t, d), NewData)
+	o.Unmount, o.Protect = []string{point}, []string{filepath.Join(point, "store")}
+	for _, told := range []bool{true, false} {
+		if !told {
+			o.Protect = nil // it is written: the environment did not tell
+		}
+		c, err := Elevate(soon(t), elevator(t, `exec env -i SUDO_UID=1001 "$@"`), os.Args[0], []string{"serve"}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Write(soon(t), o, report.Discard)
+		if refused := fault.Code(err) == int(fault.Disk) && strings.Contains(err.Error(), "carries "+point); refused != told {
+			t.Errorf("told %t: %v", told, err)
+		}
 	}
 }
 
