@@ -347,6 +347,45 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestSmallest: on a disk that has no room for the ends beside the image nothing
+// is changed, whatever image it is.
+func TestSmallest(t *testing.T) {
+	short := make([]byte, 100*512)
+	copy(short[0x8000:], "\x01CD001\x01")
+	path := filepath.Join(t.TempDir(), "short.iso")
+	if err := os.WriteFile(path, short, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	floe, other := inspected(t, disktest.Image(t, 1, 2)), inspected(t, path)
+	for _, tt := range []struct {
+		image *Image
+		size  int64
+		fits  bool
+	}{
+		{floe, floe.Size, false}, {floe, floe.Size + tailSize - 512, false}, {floe, floe.Size + tailSize, true},
+		{other, 512, false}, {other, 200 * 512, false}, {other, 2*mib - 512, false}, {other, 2 * mib, true},
+	} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+		if err == nil {
+			err = f.Truncate(tt.size)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		j, err := newJob(tt.image, NoData, &file{File: f, size: tt.size}, "/dev/stick", report.Discard)
+		if tt.fits != (err == nil) || err != nil && (fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "too small")) {
+			t.Errorf("an image of %d on a disk of %d: %v", tt.image.Size, tt.size, err)
+			continue
+		}
+		if tt.fits {
+			if _, err := j.run(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestCancelEarly: a cancelled context changes nothing.
 func TestCancelEarly(t *testing.T) {
 	_, j, _ := newFile(t, NewData)
