@@ -1,7 +1,6 @@
 package stick
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -27,14 +26,21 @@ type file struct {
 	discard func(at, n int64) error // nil: it cannot
 	onFlush func()
 	gone    bool
+
+	unsettled, cached atomic.Bool // something was written since it was last flushed, and since that was forgotten
 }
 
 func (f *file) Size() int64   { return f.size }
-func (f *file) Forget() error { return nil }
 func (f *file) Reread() error { return nil }
 func (f *file) Gone() bool    { return f.gone }
 
+func (f *file) Forget() error {
+	f.cached.Store(f.unsettled.Load()) // what is still to be written cannot be forgotten
+	return nil
+}
+
 func (f *file) Flush() error {
+	f.unsettled.Store(false)
 	if f.onFlush != nil {
 		f.onFlush()
 	}
@@ -49,6 +55,8 @@ func (f *file) Discard(at, n int64) error {
 }
 
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
+	f.unsettled.Store(true)
+	f.cached.Store(true)
 	if f.onWrite != nil {
 		if err := f.onWrite(b, at); err != nil {
 			return 0, err
@@ -298,100 +306,5 @@ func TestStallOutside(t *testing.T) {
 		if !strings.Contains(s.String(), stage+" log nothing has moved for") {
 			t.Errorf("%s: %s", stage, s)
 		}
-	}
-}
-
-// TestOrderOfThings: the first MiB is the last thing that is written.
-func TestOrderOfThings(t *testing.T) {
-	dev, j, s := newFile(t, NewData)
-	var mu sync.Mutex
-	var places []int64
-	dev.onWrite = func(_ []byte, at int64) error {
-		mu.Lock()
-		defer mu.Unlock()
-		places = append(places, at)
-		return nil
-	}
-	if _, err := j.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if places[0] != 0 || places[len(places)-1] != 0 {
-		t.Errorf("%v", places)
-	}
-	for _, p := range places[1 : len(places)-1] {
-		if p < headSize {
-			t.Errorf("%d is written in between", p)
-		}
-	}
-	for _, stage := range []string{"write/blank done", "write/body done", "write/flush done", "write/verify done", "write/finish done"} {
-		if !strings.Contains(s.String(), stage) {
-			t.Errorf("%s is missing in\n%s", stage, s)
-		}
-	}
-}
-
-// TestLayout: where data partitions go.
-func TestLayout(t *testing.T) {
-	for _, tt := range []struct{ image, size, start int64 }{
-		{10 * mib, 16 << 30, 1 << 30},   // much room
-		{80 * mib, 2 << 30, 256 * mib},  // an eighth
-		{80 * mib, 1 << 30, 160 * mib},  // twice the image
-		{80 * mib, 150 * mib, 80 * mib}, // right behind it
-		{80 * mib, 100 * mib, 0},        // not worth it
-		{80*mib + 1, 200 * mib, 161 * mib},
-	} {
-		p := newData(tt.image, tt.size)
-		if p.First*512 != tt.start || (p.First+p.Sectors)*512 > tt.size-tailSize {
-			t.Errorf("%d on %d: from %d to %d", tt.image, tt.size, p.First*512, (p.First+p.Sectors)*512)
-		}
-	}
-}
-
-// TestSmallest: on a disk that has no room for the ends beside the image nothing
-// is changed, whatever image it is.
-func TestSmallest(t *testing.T) {
-	short := make([]byte, 100*512)
-	copy(short[0x8000:], "\x01CD001\x01")
-	path := filepath.Join(t.TempDir(), "short.iso")
-	if err := os.WriteFile(path, short, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	floe, other := inspected(t, disktest.Image(t, 1, 2)), inspected(t, path)
-	for _, tt := range []struct {
-		image *Image
-		size  int64
-		fits  bool
-	}{
-		{floe, floe.Size, false}, {floe, floe.Size + tailSize - 512, false}, {floe, floe.Size + tailSize, true},
-		{other, 512, false}, {other, 200 * 512, false}, {other, 2*mib - 512, false}, {other, 2 * mib, true},
-	} {
-		f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
-		if err == nil {
-			err = f.Truncate(tt.size)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		j, err := newJob(tt.image, NoData, &file{File: f, size: tt.size}, "/dev/stick", report.Discard)
-		if tt.fits != (err == nil) || err != nil && (fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "too small")) {
-			t.Errorf("an image of %d on a disk of %d: %v", tt.image.Size, tt.size, err)
-			continue
-		}
-		if tt.fits {
-			if _, err := j.run(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
-// TestCancelEarly: a cancelled context changes nothing.
-func TestCancelEarly(t *testing.T) {
-	_, j, _ := newFile(t, NewData)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := j.run(ctx); fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
-		t.Errorf("%v; %s", err, fault.Hint(err))
 	}
 }

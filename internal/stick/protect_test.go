@@ -1,6 +1,7 @@
 package stick
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,6 +166,73 @@ func TestExchanged(t *testing.T) {
 		if err := b.compare(other); fault.Code(err) != int(fault.Disk) {
 			t.Errorf("another %s: %v", name, err)
 		}
+	}
+}
+
+// exchanging is the access of root, but for what happens while it opens a disk.
+type exchanging struct {
+	root
+	path  string // opened instead, unless it is ""
+	while func()
+}
+
+func (e exchanging) open(ctx context.Context, disk disks.Disk) (*os.File, error) {
+	if e.path != "" {
+		disk.Path = e.path
+	}
+	f, err := e.root.open(ctx, disk)
+	if e.while != nil {
+		e.while()
+	}
+	return f, err
+}
+
+// TestExchangedMeanwhile: what was looked at before it was opened is looked at once
+// more, and so is what is open.
+func TestExchangedMeanwhile(t *testing.T) {
+	image, d, other := disktest.Image(t, 1, 3), disktest.Loop(t, 64), disktest.Loop(t, 64)
+	sys := t.TempDir() // as if the machine were asked, and then told something else
+	if err := os.Symlink("/sys", filepath.Join(sys, "sys")); err != nil {
+		t.Fatal(err)
+	}
+	machine := disks.Here()
+	machine.Sys = filepath.Join(sys, "sys")
+	for name, a := range map[string]exchanging{
+		"another disk is open": {path: other.Path},
+		"it is not there any more": {while: func() {
+			_ = os.Remove(machine.Sys)
+			_ = os.MkdirAll(filepath.Join(machine.Sys, "block"), 0o755)
+		}},
+	} {
+		_, err := write(t.Context(), order(t, image, d, NewData), machine, a, report.Discard, func() error { return nil })
+		if fault.Code(err) != int(fault.Disk) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, disk := range []disks.Disk{d, other} {
+			if got := disktest.Content(t, disk.Path, 0, 9); string(got) != "old data " {
+				t.Errorf("%s: %s has lost its data: %q", name, disk.Path, got)
+			}
+		}
+		_ = os.RemoveAll(machine.Sys)
+		_ = os.Symlink("/sys", machine.Sys)
+	}
+}
+
+// TestHowItIsOpen: past the page cache, and for this process alone.
+func TestHowItIsOpen(t *testing.T) {
+	d := disktest.Loop(t, 8)
+	f, err := root{}.open(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_DIRECT == 0 {
+		t.Errorf("flags %o, %v", flags, err)
+	}
+	if again, err := (root{}).open(t.Context(), d); !errors.Is(err, unix.EBUSY) {
+		again.Close()
+		t.Errorf("it is opened twice: %v", err)
 	}
 }
 
