@@ -64,7 +64,7 @@ func TestChild(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	holds(t, d, image)
-	for _, want := range []string{"Uid:\t1001\t1001\t1001\t1001", "CapEff:\t0000000000200000", "CapPrm:\t0000000000200000", "NoNewPrivs:\t1"} {
+	for _, want := range []string{"Uid:\t1001\t1001\t1001\t1001", "CapEff:\t0000000000200000", "CapPrm:\t0000000000200000", "Gid:\t1001\t1001\t1001\t1001", "Groups:\t \n", "NoNewPrivs:\t1"} {
 		if n := strings.Count(status, want); n == 0 || n != strings.Count(status, "CapEff:") {
 			t.Errorf("%q with %d of %d threads", want, n, strings.Count(status, "CapEff:"))
 		}

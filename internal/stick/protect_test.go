@@ -289,6 +289,31 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestImageOnTheDisk: the disk that the image lies on is not written, even where its
+// mount is agreed to be lost, and by whatever path the image is called.
+func TestImageOnTheDisk(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	point := mounted(t, d)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, link := filepath.Join(point, "floe.iso"), filepath.Join(t.TempDir(), "floe.iso")
+	if err := errors.Join(os.WriteFile(there, b, 0o600), os.Symlink(there, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{there, link} {
+		o := order(t, path, disktest.Again(t, d), NewData)
+		o.Unmount = []string{point}
+		if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "carries "+point) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if now, err := os.ReadFile(there); err != nil || len(now) != len(b) {
+		t.Errorf("the image is gone: %v", err)
+	}
+}
+
 // TestStacked: where another disk is mounted on the same point, none of the two
 // is unmounted.
 func TestStacked(t *testing.T) {
