@@ -103,7 +103,8 @@ func facts(d disks.Disk) string {
 
 // protected are the paths whose disk floe itself and the person need.
 func (t *terminal) protected() []string {
-	paths := []string{xdg.Home}
+	// The last four: keys, the disks of machines, what is being tried.
+	paths := []string{xdg.Home, xdg.CacheHome, xdg.ConfigHome, xdg.DataHome, xdg.StateHome}
 	if here, err := os.Getwd(); err == nil {
 		paths = append(paths, here)
 	}

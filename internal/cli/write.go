@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"floe/internal/disks"
 	"floe/internal/fault"
@@ -68,6 +70,7 @@ func serveCommand(out *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: serveName, Hidden: true, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(unix.SIGPIPE) // where nobody listens any more, the writing stops by itself
 			if code := stick.Serve(cmd.Context(), out.In, out.Out, disks.Here()); code != 0 {
 				return exitStatus(code)
 			}

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -240,6 +244,87 @@ func TestDisks(t *testing.T) {
 	}
 	if out, _ = run(t, nil, "disks"); strings.Contains(out, d.Path) {
 		t.Errorf("a loop device is listed\n%s", out)
+	}
+}
+
+// TestProtected: the disk of what the person told floe to keep elsewhere is never
+// written, whichever way that was told.
+func TestProtected(t *testing.T) {
+	t.Parallel()
+	d := disktest.Loop(t, 32)
+	if out, err := exec.CommandContext(t.Context(), "mke2fs", "-q", "-F", d.Path).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	point, err := os.MkdirTemp("/mnt", "floe-test-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(point) })
+	if err := unix.Mount(d.Path, point, "ext2", 0, ""); err != nil {
+		if err = unix.Mount(d.Path, point, "ext4", 0, ""); err != nil {
+			t.Skip(err)
+		}
+	}
+	t.Cleanup(func() { _ = unix.Unmount(point, unix.MNT_DETACH) })
+	refused := func(env []string, args ...string) string {
+		var list []struct{ Path, Refused string }
+		out, code := run(t, env, append([]string{"disks", "--all", "--json"}, args...)...)
+		if err := json.Unmarshal([]byte(out), &list); code != 0 || err != nil {
+			t.Fatalf("exit code %d: %v\n%s", code, err, out)
+		}
+		for _, l := range list {
+			if l.Path == d.Path {
+				return l.Refused
+			}
+		}
+		t.Fatalf("%s is not listed", d.Path)
+		return ""
+	}
+	if why := refused(nil); why != "" {
+		t.Fatalf("it is refused in any case: %s", why)
+	}
+	there := filepath.Join(point, "not", "yet")
+	for _, name := range []string{"HOME", "FLOE_STORE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"} {
+		if why := refused([]string{name + "=" + there}); !strings.HasPrefix(why, "carries "+point) {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+	if why := refused(nil, "--store", there); !strings.HasPrefix(why, "carries "+point) {
+		t.Errorf("--store: %q", why)
+	}
+}
+
+// TestServeWithoutListener: a child whose floe has gone stops with its own words
+// and not in the middle of one.
+func TestServeWithoutListener(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 96)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(stick.Order{
+		Image: image, SHA256: fmt.Sprintf("%x", sha256.Sum256(b)), Size: int64(len(b)), Disk: d.Identity, Data: stick.NoData,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := floe(t, nil, serveName)
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if first, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(first, "ready") {
+		t.Errorf("%q, %v", first, err)
+	}
+	out.Close()
+	if _, err := in.Write(append(line, '\n')); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != int(fault.Cancelled) {
+		t.Errorf("exit code %d: %v", code, cmd.ProcessState)
 	}
 }
 

@@ -180,7 +180,7 @@ func (d Disk) Refused(need int64) string {
 	case d.Size < need:
 		return fmt.Sprintf("too small: %s, %s needed", humanize.Bytes(uint64(d.Size)), humanize.Bytes(uint64(need)))
 	case d.Sector != 512:
-		return fmt.Sprintf("its sectors have %d bytes, and images boot only from sectors of 512", d.Sector)
+		return fmt.Sprintf("its sectors have %d bytes, and images are laid out for 512 and would not boot: take another disk", d.Sector)
 	}
 	return ""
 }

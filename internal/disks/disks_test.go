@@ -127,6 +127,23 @@ func TestEqualSticks(t *testing.T) {
 	}
 }
 
+// TestEachCounts: two disks that differ in one thing are two.
+func TestEachCounts(t *testing.T) {
+	one := Identity{Number: Number{8, 16}, Vendor: "v", Model: "m", Serial: "s", WWN: "w", Size: 512, Sequence: 3}
+	for name, change := range map[string]func(*Identity){
+		"vendor v, not other": func(i *Identity) { i.Vendor = "other" }, "model m, not other": func(i *Identity) { i.Model = "other" },
+		"serial number s, not (none)": func(i *Identity) { i.Serial = "" }, "world-wide name w, not other": func(i *Identity) { i.WWN = "other" },
+		"size 512, not 1024": func(i *Identity) { i.Size = 1024 }, "device number 8:16, not 8:32": func(i *Identity) { i.Number.Minor = 32 },
+		"it was plugged in after the choice": func(i *Identity) { i.Sequence++ },
+	} {
+		chosen := one
+		change(&chosen)
+		if why := chosen.Differs(one); len(why) != 1 || why[0] != name {
+			t.Errorf("%q, not %q", why, name)
+		}
+	}
+}
+
 // TestThisMachine reads the machine that runs the test: whatever it has, what
 // carries / is refused.
 func TestThisMachine(t *testing.T) {

@@ -42,7 +42,7 @@ func (u Use) String() string {
 }
 
 // desktop are the folders below which desktops and people mount what they
-// plug in. Only a mount there, of a plain partition or disk, can be given up;
+// plug in. Only a mount there, of one plain partition or disk, can be given up;
 // all other mounts belong to the system.
 var desktop = []string{"/media", "/run/media", "/mnt"}
 
@@ -78,8 +78,11 @@ func (s System) watchful(protect []string) (*watch, error) {
 		if !use.Firm && hidden(mounts, m) {
 			use.What, use.Firm = use.What+", under another mount", true
 		}
-		found := 0
-		for _, n := range s.devices(m) {
+		found, devices := 0, s.devices(m)
+		if len(devices) > 1 { // each of them would take with it what lies on the others
+			use.Firm = true
+		}
+		for _, n := range devices {
 			found += w.walk(n, use, mounts)
 		}
 		if found == 0 && needed[m] && (m.number.Major != 0 || slices.Contains(spanning, m.kind)) {

@@ -131,7 +131,12 @@ func TestGuard(t *testing.T) {
 			m.stack("dm-0", "253:0", values{"dm/name": "vault"}, "sda2")
 			m.link("sys/fs/btrfs/0b2a/devices/sda1", m.dirs["sda1"]).link("sys/fs/btrfs/0b2a/devices/vault", m.dirs["dm-0"])
 			m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("0:31", "/mnt/a", "btrfs", "/dev/sda1"))
-		}, nil, map[string]string{"sda": "carries /mnt/a (sda2, vault)"}},
+		}, nil, map[string]string{"sda": "carries /mnt/a (sda1)"}},
+		{"btrfs over a stick and another disk", func(m *machine) {
+			m.usb("2-1", "sda", "8:0", 64*gb, "A", "A", "1", nil).sata("ata1", "sdb", "8:16", 64*gb, "B", "2")
+			m.link("sys/fs/btrfs/0b2a/devices/sda", m.dirs["sda"]).link("sys/fs/btrfs/0b2a/devices/sdb", m.dirs["sdb"])
+			m.mounts(mountLine("0:20", "/", "rootfs", "rootfs"), mountLine("0:31", "/mnt/a", "btrfs", "/dev/sda"))
+		}, nil, map[string]string{"sda": "carries /mnt/a", "sdb": "carries /mnt/a"}},
 		{"ZFS", func(m *machine) {
 			m.sata("ata1", "sda", "8:0", 64*gb, "A", "1").part("sda", 1, "sda1", "8:1", 60*gb, nil)
 			m.write("run/udev/data/b8:1", "E:ID_FS_TYPE=zfs_member\nE:ID_FS_LABEL=rpool\n").write("sys/module/zfs/version", "2.3\n")

@@ -22,6 +22,7 @@ type Client struct {
 	addr      string
 	hostKey   string
 	publicKey string // the same, whole
+	parting   time.Duration
 	done      chan struct{}
 	once      sync.Once
 }
@@ -107,11 +108,34 @@ type Streams struct {
 // Stream runs a command with the person's own streams, and gives its exit
 // status. A connection that is lost before there is one is a fault.Network
 // and the status -1. When ctx ends, so does the command, if the far side
-// heeds that its channel is closed.
+// heeds that its channel is closed. One that does not answer to that, as a
+// machine that hangs, loses the connection.
 //
 // It returns without waiting for a Read of In that is under way.
 func (c *Client) Stream(ctx context.Context, command string, s Streams) (int, error) {
 	return c.session(ctx, s, func(session *ssh.Session) error { return session.Start(command) })
+}
+
+// parting is how long the far side may take to say that a command which was
+// given up has ended.
+const parting = 10 * time.Second
+
+// giveUp closes the connection if ctx ends and the far side is silent for the
+// time of parting after that: each of a session's steps waits for its answer,
+// with no limit of its own. It does so until settled is called.
+func (c *Client) giveUp(ctx context.Context) (settled func()) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-ended:
+		case <-time.After(c.parting):
+			c.ssh.Close()
+		}
+	})
+	return func() {
+		stop()
+		close(ended)
+	}
 }
 
 // session runs what start starts to its end.
@@ -119,6 +143,7 @@ func (c *Client) session(ctx context.Context, s Streams, start func(*ssh.Session
 	if err := ctx.Err(); err != nil {
 		return -1, err
 	}
+	defer c.giveUp(ctx)()
 	session, err := c.ssh.NewSession()
 	if err != nil {
 		return -1, c.lost(ctx, err)

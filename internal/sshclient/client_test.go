@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,5 +296,85 @@ func TestKeepAliveNoticesADeadServer(t *testing.T) {
 	case <-gone:
 	case <-time.After(5 * time.Second):
 		t.Error("a server that answers nothing was not noticed")
+	}
+}
+
+// relay passes on what goes to an address and comes from it, until freeze is
+// called: from then on everything is swallowed, as by a machine that hangs.
+func relay(t *testing.T, to string) (addr string, freeze func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var frozen atomic.Bool
+	pass := func(from, to net.Conn) {
+		buf := make([]byte, 4096)
+		for {
+			n, err := from.Read(buf)
+			switch {
+			case frozen.Load() && err == nil:
+			case err != nil:
+				to.Close()
+				return
+			default:
+				_, _ = to.Write(buf[:n])
+			}
+		}
+	}
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				return
+			}
+			go pass(near, far)
+			go pass(far, near)
+		}
+	}()
+	return l.Addr().String(), func() { frozen.Store(true) }
+}
+
+// Whoever gives up a command gets back though the far side answers nothing,
+// while it runs and before it has begun.
+func TestGivesUpAMachineThatHangs(t *testing.T) {
+	for _, during := range []bool{true, false} {
+		s := newServer(t)
+		o := s.options()
+		var freeze func()
+		o.Addr, freeze = relay(t, s.addr)
+		c, err := Dial(within(t, 20*time.Second), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.parting = 50 * time.Millisecond
+		if r, err := c.Run(t.Context(), "echo on"); err != nil || string(r.Stdout) != "on" {
+			t.Fatalf("%q, %v", r.Stdout, err)
+		}
+		if during {
+			time.AfterFunc(100*time.Millisecond, freeze)
+		} else {
+			freeze()
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.Run(within(t, 300*time.Millisecond), "sleep")
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("frozen during the command %t: %v", during, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("frozen during the command %t: it still waits", during)
+		}
 	}
 }

@@ -147,7 +147,7 @@ func attempt(ctx context.Context, o Options, hello time.Duration) (*Client, erro
 		return nil, explain(err)
 	}
 	raw.SetDeadline(time.Now().Add(handshakeLimit))
-	c := &Client{user: o.User, addr: o.Addr, done: make(chan struct{})}
+	c := &Client{user: o.User, addr: o.Addr, parting: parting, done: make(chan struct{})}
 	proved := false // the far side has shown that it has its host key
 	config := &ssh.ClientConfig{
 		User: o.User,

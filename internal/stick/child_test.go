@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,12 +46,12 @@ func TestChild(t *testing.T) {
 	image := disktest.Image(t, 1, 30)
 	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
-	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	c, err := Elevate(soon(t), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	status := ""
-	r, err := c.Write(t.Context(), order(t, image, d, NewData), report.Func(func(e report.Event) {
+	r, err := c.Write(soon(t), order(t, image, d, NewData), report.Func(func(e report.Event) {
 		if e.Stage == "write/body" && e.Kind == report.Started {
 			tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", c.cmd.Process.Pid))
 			for _, task := range tasks {
@@ -63,7 +64,7 @@ func TestChild(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	holds(t, d, image)
-	for _, want := range []string{"Uid:\t1001\t1001\t1001\t1001", "CapEff:\t0000000000200000", "CapPrm:\t0000000000200000", "NoNewPrivs:\t1"} {
+	for _, want := range []string{"Uid:\t1001\t1001\t1001\t1001", "CapEff:\t0000000000200000", "CapPrm:\t0000000000200000", "Gid:\t1001\t1001\t1001\t1001", "Groups:\t \n", "NoNewPrivs:\t1"} {
 		if n := strings.Count(status, want); n == 0 || n != strings.Count(status, "CapEff:") {
 			t.Errorf("%q with %d of %d threads", want, n, strings.Count(status, "CapEff:"))
 		}
@@ -75,11 +76,11 @@ func TestChildStops(t *testing.T) {
 	image := disktest.Image(t, 1, 60)
 	disktest.Readable(t, image)
 	d := disktest.Loop(t, 128)
-	c, err := Elevate(t.Context(), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	c, err := Elevate(soon(t), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(soon(t))
 	_, err = c.Write(ctx, order(t, image, d, NewData), report.Func(func(e report.Event) {
 		if e.Stage == "write/body" && e.Kind == report.Started {
 			cancel()
@@ -115,7 +116,7 @@ func TestElevatorRefuses(t *testing.T) {
 			var terminal bytes.Buffer
 			e := elevator(t, tt.script)
 			e.Dismissed = tt.dismissed
-			_, err := Elevate(t.Context(), e, os.Args[0], []string{"serve"}, &terminal)
+			_, err := Elevate(soon(t), e, os.Args[0], []string{"serve"}, &terminal)
 			if fault.Code(err) != int(tt.class) || !strings.Contains(err.Error(), strings.ReplaceAll(tt.says, "%s", e.Name)) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
 				t.Errorf("exit code %d: %v; %s", fault.Code(err), err, fault.Hint(err))
 			}
@@ -131,6 +132,38 @@ func TestElevatorRefuses(t *testing.T) {
 	if want := (map[string]int{"sudo": 0, "doas": 0, "run0": 0, "pkexec": 126}); !maps.Equal(codes, want) {
 		t.Errorf("%v", codes)
 	}
+}
+
+// TestElevatorLines: the command line of each, by its manual. None has an option
+// that it, or an older version of it, does not know.
+func TestElevatorLines(t *testing.T) {
+	want := map[string][]string{
+		"sudo":   {"sudo", "--", "/opt/floe", "serve-writing"},
+		"doas":   {"doas", "/opt/floe", "serve-writing"},
+		"run0":   {"run0", "/opt/floe", "serve-writing"},
+		"pkexec": {"pkexec", "/opt/floe", "serve-writing"},
+	}
+	for _, e := range Elevators() {
+		if got := e.argv("/opt/floe", []string{"serve-writing"}); !slices.Equal(got, want[e.Name]) {
+			t.Errorf("%q", got)
+		}
+		delete(want, e.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not known: %v", want)
+	}
+}
+
+// TestElevatorsGetPipes: what an elevator is given as standard input and output is
+// no terminal, for one that sees one there puts another in between, and an order
+// and its answers are not text that is typed.
+func TestElevatorsGetPipes(t *testing.T) {
+	e := elevator(t, `for fd in 0 1 2; do [ -p /dev/fd/$fd ] || { echo "$fd is no pipe" >&2; exit 1; }; done; exec "$@"`)
+	c, err := Elevate(soon(t), e, os.Args[0], []string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
 
 // TestElevatorCancelled: whoever does not want to be asked any longer gets back
@@ -193,7 +226,7 @@ func TestHostileOrders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// A process of its own: the child gives up its rights.
 			var out bytes.Buffer
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "serve")
+			cmd := exec.CommandContext(soon(t), os.Args[0], "serve")
 			cmd.Stdout = &out
 			in, err := cmd.StdinPipe()
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,9 +32,17 @@ type Elevator struct {
 	Dismissed int
 }
 
+// argv is the command line that runs a program of an absolute path elevated.
+func (e Elevator) argv(program string, args []string) []string {
+	return slices.Concat([]string{e.Name}, e.Args, []string{program}, args)
+}
+
 // Elevators are those that floe knows, in the order in which they are tried.
 // All of them leave standard input and output to the command and ask for a
-// password on the terminal, or in a window.
+// password on the terminal, or in a window. The child's are pipes: run0 then
+// passes them on as they are in every version; to have it do so in any case
+// (--pipe) is what its first one, of systemd 256, does not know. It and doas take
+// the first word that is no option for the program; sudo is told by a "--".
 func Elevators() []Elevator {
 	return []Elevator{
 		{Name: "sudo", Args: []string{"--"}, Env: []string{"SUDO_PROMPT=Writing to a disk takes root. Password of %p: "}},
@@ -84,8 +93,8 @@ func Elevate(ctx context.Context, e Elevator, program string, args []string, ter
 		return nil, fault.New(fault.Missing, "become root with", e.Name, err, "")
 	}
 	c := &Child{said: &bytes.Buffer{}, how: e}
-	argv := append(append(append([]string{}, e.Args...), program), args...)
-	c.cmd = exec.Command(path, argv...)
+	c.cmd = exec.Command(path)
+	c.cmd.Args = e.argv(program, args)
 	c.cmd.Env = append(os.Environ(), e.Env...)
 	c.cmd.Stderr = io.MultiWriter(terminal, c.said)
 	if c.in, err = c.cmd.StdinPipe(); err != nil {

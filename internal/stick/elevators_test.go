@@ -2,6 +2,7 @@ package stick_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -124,8 +125,9 @@ func (d *desktop) write(path, text string, mode os.FileMode) (full string) {
 }
 
 // command is a program of the desktop's, as a user.
-func (d *desktop) command(uid int, path, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(d.t.Context(), program, args...)
+func (d *desktop) command(ctx context.Context, uid int, path, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + path, "HOME=/home/ada", "LANG=C.UTF-8"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: d.root, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	return cmd
@@ -145,7 +147,7 @@ func (d *desktop) start() {
 		{"org.freedesktop.UDisks2", []string{"/usr/libexec/udisks2/udisksd"}},
 	} {
 		var said bytes.Buffer
-		cmd := d.command(0, "/usr/sbin:/usr/bin", service.args[0], service.args[1:]...)
+		cmd := d.command(d.t.Context(), 0, "/usr/sbin:/usr/bin", service.args[0], service.args[1:]...)
 		cmd.Stdout, cmd.Stderr = &said, &said
 		if err := cmd.Start(); err != nil {
 			d.t.Fatal(err)
@@ -158,6 +160,8 @@ func (d *desktop) start() {
 			}
 		})
 		late := time.Now().Add(2 * time.Minute)
+		ctx, cancel := context.WithDeadline(d.t.Context(), late)
+		defer cancel()
 		for up := false; !up; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(late) {
 				d.t.Fatalf("%s does not come", service.name)
@@ -166,7 +170,7 @@ func (d *desktop) start() {
 				bus, _ = dbus.Connect("unix:path=" + filepath.Join(d.root, "run/dbus/system_bus_socket"))
 			}
 			if bus != nil {
-				_ = bus.BusObject().CallWithContext(d.t.Context(), "org.freedesktop.DBus.NameHasOwner", 0, service.name).Store(&up)
+				_ = bus.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, service.name).Store(&up)
 			}
 		}
 	}
@@ -186,7 +190,9 @@ func (d *desktop) order(uid int, seed uint64, path string, disk disks.Disk) (cmd
 	if err := os.Chown(image, uid, uid); err != nil {
 		d.t.Fatal(err)
 	}
-	return d.command(uid, path, "/usr/bin/floe", "--progress", "plain", "write", name, "--to", disk.Path, "--serial", disk.Serial, "--new-data"), image
+	ctx, cancel := context.WithTimeout(d.t.Context(), oneCommand)
+	d.t.Cleanup(cancel)
+	return d.command(ctx, uid, path, "/usr/bin/floe", "--progress", "plain", "write", name, "--to", disk.Path, "--serial", disk.Serial, "--new-data"), image
 }
 
 // sum stands for all that is on a disk.

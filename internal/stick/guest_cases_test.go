@@ -40,26 +40,35 @@ func TestInsideQEMU(t *testing.T) {
 			"-drive", "if=none,id=nvme,format=raw,file="+disk("nvme", 64), "-device", "nvme,drive=nvme,serial=NVME0001,logical_block_size=4096,physical_block_size=4096",
 			"-drive", "if=none,id=card,format=raw,file="+disk("card", 64), "-device", "sdhci-pci", "-device", "sd-card,drive=card"))
 
-	t.Run("lists", func(t *testing.T) { g.t = t; g.lists() })
-	t.Run("guards", func(t *testing.T) { g.t = t; g.guards() })
-	t.Run("writes usb-storage", func(t *testing.T) { g.t = t; g.writes(img) })
-	t.Run("writes usb-uas", func(t *testing.T) { g.t = t; g.writesUAS(img) })
-	t.Run("unmounts, and the desktop mounts again", func(t *testing.T) { g.t = t; g.unmounts(img) })
-	for _, f := range failures {
-		t.Run(f.name, func(t *testing.T) { g.t = t; g.fails(f) })
+	do := func(name string, what func()) {
+		t.Run(name, func(t *testing.T) {
+			if g.mute != nil { // each would wait as long as this one did
+				t.Fatalf("the machine has not answered before: %v", g.mute)
+			}
+			g.t = t
+			what()
+		})
 	}
-	t.Run("stalls", func(t *testing.T) { g.t = t; g.stalls(img) })
-	t.Run("pulled before", func(t *testing.T) { g.t = t; g.pulledBefore() })
-	t.Run("swapped for an equal one", func(t *testing.T) { g.t = t; g.swapped() })
+	do("lists", g.lists)
+	do("guards", g.guards)
+	do("writes usb-storage", func() { g.writes(img) })
+	do("writes usb-uas", func() { g.writesUAS(img) })
+	do("unmounts, and the desktop mounts again", func() { g.unmounts(img) })
+	for _, f := range failures {
+		do(f.name, func() { g.fails(f) })
+	}
+	do("stalls", func() { g.stalls(img) })
+	do("pulled before", g.pulledBefore)
+	do("swapped for an equal one", g.swapped)
 	// QEMU has been seen to end when a stick goes that it is writing to. That says
 	// nothing of floe: the case is tried once more, in a machine of its own.
 	for _, uas := range []bool{false, true} {
 		name := "pulled while writing, " + map[bool]string{false: "usb-storage", true: "usb-uas"}[uas]
 		g.fragile = true
-		t.Run(name, func(t *testing.T) { g.t = t; g.pulledWhile(uas) })
+		do(name, func() { g.pulledWhile(uas) })
 		if g.ended {
 			g = equipped(t, img, box)
-			t.Run(name+", again", func(t *testing.T) { g.t = t; g.pulledWhile(uas) })
+			do(name+", again", func() { g.pulledWhile(uas) })
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/disks"
+	"floe/internal/report"
 	"floe/internal/sandbox"
 	"floe/internal/sshclient"
 	"floe/internal/store"
@@ -32,6 +34,8 @@ const (
 	patience   = 8 * time.Minute // from power-on to ssh
 	oneCommand = 6 * time.Minute
 	appearing  = 3 * time.Minute // of a disk, or of what a program says
+	oneOrder   = 2 * time.Minute // of QEMU's own commands
+	making     = 8 * time.Minute // of an image, from what the store has
 )
 
 // processors of a machine: emulated ones on threads of their own now and then
@@ -44,7 +48,8 @@ const mib = 1 << 20
 type workshop struct {
 	builder *assemble.Builder
 	key     ssh.Signer
-	line    string // of the key, for authorized_keys
+	line    string        // of the key, for authorized_keys
+	heard   *atomic.Value // the last thing that making images told, such as that it waits for another floe
 	err     error
 }
 
@@ -63,7 +68,12 @@ var shop = sync.OnceValue(func() (w workshop) {
 	}
 	defer os.RemoveAll(keys)
 	w.key, w.line, w.err = sshclient.Identity(keys)
-	w.builder = assemble.New(assemble.Options{Store: s})
+	w.heard = &atomic.Value{}
+	w.builder = assemble.New(assemble.Options{Store: s, Report: report.Func(func(e report.Event) {
+		if e.Kind != report.Progress {
+			w.heard.Store(fmt.Sprint(e.Stage, " ", e.Kind, " ", e.Text))
+		}
+	})})
 	return w
 })
 
@@ -74,11 +84,13 @@ func image(t *testing.T, name string, runtimes ...string) string {
 	if w.err != nil {
 		t.Fatal(w.err)
 	}
-	i, err := w.builder.Image(t.Context(), assemble.Spec{
+	ctx, cancel := context.WithTimeout(t.Context(), making)
+	defer cancel()
+	i, err := w.builder.Image(ctx, assemble.Spec{
 		Arch: arch.AMD64, Hostname: name, AuthorizedKeys: []string{w.line}, Runtimes: runtimes, Output: filepath.Join(t.TempDir(), name+".iso"),
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; the last that was heard of it: %s", err, w.heard.Load())
 	}
 	return i.Path
 }
@@ -93,6 +105,8 @@ type guest struct {
 
 	fragile bool // what is being done has ended QEMU itself by an error of its own, and is done again then
 	ended   bool // that has happened
+
+	mute error // it did not answer, and is not asked again
 }
 
 // boot boots a machine and logs in.
@@ -161,8 +175,10 @@ func (g *guest) say(command string) string {
 // do runs a command of QEMU's.
 func (g *guest) do(command string, args any) {
 	g.t.Helper()
-	if err := g.qmp.Run(g.t.Context(), command, args, nil); err != nil {
-		g.broken(err)
+	ctx, cancel := context.WithTimeout(g.t.Context(), oneOrder)
+	defer cancel()
+	if err := g.qmp.Run(ctx, command, args, nil); err != nil {
+		g.broken(fmt.Errorf("%s %v: %w", command, args, err))
 	}
 }
 
@@ -173,6 +189,7 @@ func (g *guest) broken(err error) {
 	defer cancel()
 	var died *qemu.DiedError
 	if _, end := g.machine.Wait(ctx); !errors.As(end, &died) {
+		g.mute = err
 		g.t.Fatal(err)
 	}
 	if !g.fragile {

@@ -33,8 +33,13 @@ type job struct {
 const stallAfter = 5 * time.Second
 
 // run does the steps from the first change of the disk on.
-func (j *job) run(ctx context.Context) (Result, error) {
-	result := Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
+func (j *job) run(ctx context.Context) (result Result, err error) {
+	defer func() {
+		if err != nil {
+			j.behead()
+		}
+	}()
+	result = Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
 	for _, step := range []struct {
 		id, title string
 		took      *time.Duration
@@ -63,6 +68,16 @@ func (j *job) run(ctx context.Context) (Result, error) {
 		stage.Done(said)
 	}
 	return result, nil
+}
+
+// behead takes away what an image brought to the very end of the disk: a backup
+// of its own partition table, by which UEFI finds what boots. Only an image that
+// is not floe's reaches there.
+func (j *job) behead() {
+	if j.began && j.image.Size > j.last() {
+		_, _ = j.dev.WriteAt(j.layout.blankTail, j.last()) // a disk that fails has failed already
+		_ = j.dev.Flush()
+	}
 }
 
 // isDevice tells whether an error is one that the disk made.

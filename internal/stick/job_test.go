@@ -1,7 +1,6 @@
 package stick
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -27,14 +26,22 @@ type file struct {
 	discard func(at, n int64) error // nil: it cannot
 	onFlush func()
 	gone    bool
+	rereads int
+
+	unsettled, cached atomic.Bool // something was written since it was last flushed, and since that was forgotten
 }
 
 func (f *file) Size() int64   { return f.size }
-func (f *file) Forget() error { return nil }
-func (f *file) Reread() error { return nil }
+func (f *file) Reread() error { f.rereads++; return nil }
 func (f *file) Gone() bool    { return f.gone }
 
+func (f *file) Forget() error {
+	f.cached.Store(f.unsettled.Load()) // what is still to be written cannot be forgotten
+	return nil
+}
+
 func (f *file) Flush() error {
+	f.unsettled.Store(false)
 	if f.onFlush != nil {
 		f.onFlush()
 	}
@@ -49,6 +56,8 @@ func (f *file) Discard(at, n int64) error {
 }
 
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
+	f.unsettled.Store(true)
+	f.cached.Store(true)
 	if f.onWrite != nil {
 		if err := f.onWrite(b, at); err != nil {
 			return 0, err
@@ -298,61 +307,5 @@ func TestStallOutside(t *testing.T) {
 		if !strings.Contains(s.String(), stage+" log nothing has moved for") {
 			t.Errorf("%s: %s", stage, s)
 		}
-	}
-}
-
-// TestOrderOfThings: the first MiB is the last thing that is written.
-func TestOrderOfThings(t *testing.T) {
-	dev, j, s := newFile(t, NewData)
-	var mu sync.Mutex
-	var places []int64
-	dev.onWrite = func(_ []byte, at int64) error {
-		mu.Lock()
-		defer mu.Unlock()
-		places = append(places, at)
-		return nil
-	}
-	if _, err := j.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if places[0] != 0 || places[len(places)-1] != 0 {
-		t.Errorf("%v", places)
-	}
-	for _, p := range places[1 : len(places)-1] {
-		if p < headSize {
-			t.Errorf("%d is written in between", p)
-		}
-	}
-	for _, stage := range []string{"write/blank done", "write/body done", "write/flush done", "write/verify done", "write/finish done"} {
-		if !strings.Contains(s.String(), stage) {
-			t.Errorf("%s is missing in\n%s", stage, s)
-		}
-	}
-}
-
-// TestLayout: where data partitions go.
-func TestLayout(t *testing.T) {
-	for _, tt := range []struct{ image, size, start int64 }{
-		{10 * mib, 16 << 30, 1 << 30},   // much room
-		{80 * mib, 2 << 30, 256 * mib},  // an eighth
-		{80 * mib, 1 << 30, 160 * mib},  // twice the image
-		{80 * mib, 150 * mib, 80 * mib}, // right behind it
-		{80 * mib, 100 * mib, 0},        // not worth it
-		{80*mib + 1, 200 * mib, 161 * mib},
-	} {
-		p := newData(tt.image, tt.size)
-		if p.First*512 != tt.start || (p.First+p.Sectors)*512 > tt.size-tailSize {
-			t.Errorf("%d on %d: from %d to %d", tt.image, tt.size, p.First*512, (p.First+p.Sectors)*512)
-		}
-	}
-}
-
-// TestCancelEarly: a cancelled context changes nothing.
-func TestCancelEarly(t *testing.T) {
-	_, j, _ := newFile(t, NewData)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := j.run(ctx); fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "Nothing was changed") {
-		t.Errorf("%v; %s", err, fault.Hint(err))
 	}
 }

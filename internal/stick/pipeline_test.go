@@ -2,6 +2,7 @@ package stick
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -60,6 +61,57 @@ func TestImageChanges(t *testing.T) {
 	}
 	if _, err := j.run(t.Context()); fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "it became shorter") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWholeDisk: an image as large as the disk brings the backup of a partition table
+// to its end, which does not stay there where the rest is given up.
+func TestWholeDisk(t *testing.T) {
+	image := foreign(t)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = b[:len(b)/iso.SectorSize*iso.SectorSize]
+	copy(b[len(b)-iso.SectorSize:], "EFI PART")
+	if err := os.WriteFile(image, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
+	if err == nil {
+		err = f.Truncate(int64(len(b)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	dev := &file{File: f, size: int64(len(b))}
+	for _, stop := range []report.Kind{"", report.Started, report.Done} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		j, err := newJob(inspected(t, image), NoData, dev, "/dev/stick", report.Func(func(e report.Event) {
+			if e.Stage == "write/verify" && e.Kind == stop {
+				cancel()
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = j.run(ctx)
+		head, tail := make([]byte, headSize), make([]byte, tailSize)
+		_, err1 := f.ReadAt(head, 0)
+		_, err2 := f.ReadAt(tail, dev.size-tailSize)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case stop == "" && (err != nil || !bytes.Equal(head, b[:headSize]) || !bytes.Equal(tail, b[len(b)-tailSize:])):
+			t.Errorf("%v, or the image is not on the disk", err)
+		case stop != "" && fault.Code(err) != int(fault.Cancelled):
+			t.Errorf("%v", err)
+		case stop != "":
+			unbootable(t, head, tail)
+		}
 	}
 }
 

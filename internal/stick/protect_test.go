@@ -1,9 +1,11 @@
 package stick
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -53,7 +55,7 @@ func TestChildProtectsByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), there, "serve")
+	cmd := exec.CommandContext(soon(t), there, "serve")
 	in, out := strings.NewReader(string(line)+"\n"), &strings.Builder{}
 	hold, err := cmd.StdinPipe() // its end would cancel
 	if err != nil {
@@ -69,6 +71,31 @@ func TestChildProtectsByItself(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != int(fault.Disk) || !strings.Contains(out.String(), "carries "+point) {
 		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// TestChildProtectsWhatItIsTold: where the elevator leaves nothing of the person's
+// environment, the order alone tells of a store that is elsewhere, and that is
+// heeded.
+func TestChildProtectsWhatItIsTold(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	disktest.Readable(t, image)
+	point := mounted(t, d)
+	t.Setenv("FLOE_STORE", filepath.Join(point, "store"))
+	o := order(t, image, disktest.Again(t, d), NewData)
+	o.Unmount, o.Protect = []string{point}, []string{filepath.Join(point, "store")}
+	for _, told := range []bool{true, false} {
+		if !told {
+			o.Protect = nil // it is written: the environment did not tell
+		}
+		c, err := Elevate(soon(t), elevator(t, `exec env -i SUDO_UID=1001 "$@"`), os.Args[0], []string{"serve"}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Write(soon(t), o, report.Discard)
+		if refused := fault.Code(err) == int(fault.Disk) && strings.Contains(err.Error(), "carries "+point); refused != told {
+			t.Errorf("told %t: %v", told, err)
+		}
 	}
 }
 
@@ -142,6 +169,73 @@ func TestExchanged(t *testing.T) {
 	}
 }
 
+// exchanging is the access of root, but for what happens while it opens a disk.
+type exchanging struct {
+	root
+	path  string // opened instead, unless it is ""
+	while func()
+}
+
+func (e exchanging) open(ctx context.Context, disk disks.Disk) (*os.File, error) {
+	if e.path != "" {
+		disk.Path = e.path
+	}
+	f, err := e.root.open(ctx, disk)
+	if e.while != nil {
+		e.while()
+	}
+	return f, err
+}
+
+// TestExchangedMeanwhile: what was looked at before it was opened is looked at once
+// more, and so is what is open.
+func TestExchangedMeanwhile(t *testing.T) {
+	image, d, other := disktest.Image(t, 1, 3), disktest.Loop(t, 64), disktest.Loop(t, 64)
+	sys := t.TempDir() // as if the machine were asked, and then told something else
+	if err := os.Symlink("/sys", filepath.Join(sys, "sys")); err != nil {
+		t.Fatal(err)
+	}
+	machine := disks.Here()
+	machine.Sys = filepath.Join(sys, "sys")
+	for name, a := range map[string]exchanging{
+		"another disk is open": {path: other.Path},
+		"it is not there any more": {while: func() {
+			_ = os.Remove(machine.Sys)
+			_ = os.MkdirAll(filepath.Join(machine.Sys, "block"), 0o755)
+		}},
+	} {
+		_, err := write(t.Context(), order(t, image, d, NewData), machine, a, report.Discard, func() error { return nil })
+		if fault.Code(err) != int(fault.Disk) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, disk := range []disks.Disk{d, other} {
+			if got := disktest.Content(t, disk.Path, 0, 9); string(got) != "old data " {
+				t.Errorf("%s: %s has lost its data: %q", name, disk.Path, got)
+			}
+		}
+		_ = os.RemoveAll(machine.Sys)
+		_ = os.Symlink("/sys", machine.Sys)
+	}
+}
+
+// TestHowItIsOpen: past the page cache, and for this process alone.
+func TestHowItIsOpen(t *testing.T) {
+	d := disktest.Loop(t, 8)
+	f, err := root{}.open(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_DIRECT == 0 {
+		t.Errorf("flags %o, %v", flags, err)
+	}
+	if again, err := (root{}).open(t.Context(), d); !errors.Is(err, unix.EBUSY) {
+		again.Close()
+		t.Errorf("it is opened twice: %v", err)
+	}
+}
+
 // TestGone: a disk that was pulled out is gone even if its writes fail a moment
 // before the kernel has taken it away, and one of the same number is another.
 func TestGone(t *testing.T) {
@@ -170,7 +264,7 @@ func TestElsewhere(t *testing.T) {
 	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
 	run(t, "mke2fs", "-q", "-F", d.Path)
 	o := order(t, image, d, NewData)
-	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount -o ro %s %s && echo ready && read line", d.Path, t.TempDir()))
+	cmd := exec.CommandContext(soon(t), "unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf("mount -o ro %s %s && echo ready && read line", d.Path, t.TempDir()))
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err1 != nil || err2 != nil {
@@ -192,6 +286,31 @@ func TestElsewhere(t *testing.T) {
 	}
 	if string(disktest.Content(t, d.Path, 0, 8192)) != string(before) {
 		t.Error("the disk was changed")
+	}
+}
+
+// TestImageOnTheDisk: the disk that the image lies on is not written, even where its
+// mount is agreed to be lost, and by whatever path the image is called.
+func TestImageOnTheDisk(t *testing.T) {
+	image, d := disktest.Image(t, 1, 3), disktest.Loop(t, 64)
+	point := mounted(t, d)
+	b, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, link := filepath.Join(point, "floe.iso"), filepath.Join(t.TempDir(), "floe.iso")
+	if err := errors.Join(os.WriteFile(there, b, 0o600), os.Symlink(there, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{there, link} {
+		o := order(t, path, disktest.Again(t, d), NewData)
+		o.Unmount = []string{point}
+		if _, err := Write(t.Context(), o, disks.Here(), report.Discard); fault.Code(err) != int(fault.Disk) || !strings.Contains(err.Error(), "carries "+point) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if now, err := os.ReadFile(there); err != nil || len(now) != len(b) {
+		t.Errorf("the image is gone: %v", err)
 	}
 }
 

@@ -193,6 +193,15 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 	for i := range j.buffers {
 		j.buffers[i] = aligned(chunk)
 	}
+	// What is written first and last must not be where the rest goes. An image of
+	// floe's that reached into the backup of the table would bring one of its own.
+	least := int64(headSize + wipeSize)
+	if image.Floe {
+		least = max(least, image.Size+tailSize)
+	}
+	if dev.Size() < least {
+		return nil, refuse(path, fmt.Errorf("too small: %s, %s needed", humanize.Bytes(uint64(dev.Size())), humanize.Bytes(uint64(least))), "Nothing was changed.")
+	}
 	head, old := aligned(headSize), aligned(headSize)
 	first := head[:min(headSize, image.Size)]
 	if err := image.read(first, 0); err != nil {

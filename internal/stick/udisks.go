@@ -2,6 +2,7 @@ package stick
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,18 +32,30 @@ const (
 	udisksError = udisksName + ".Error."
 )
 
-// settled is how long udev may take to have looked at a disk.
-const settled = 5 * time.Second
+const (
+	// settled is how long udev may take to have looked at a disk.
+	settled = 5 * time.Second
+
+	// answers is how long the bus and the service may take for what no person is
+	// asked for. The service is started by it, and looks at every disk first.
+	answers = time.Minute
+)
 
 // FindUDisks connects to the service, if this machine has it. Close ends that.
 func FindUDisks(ctx context.Context) (*UDisks, error) {
 	missing := func(err error) error {
 		return fault.New(fault.Missing, "reach udisks2", "", err, "Run the same as root: su -c 'floe write ...'.")
 	}
-	bus, err := dbus.ConnectSystemBus()
+	ctx, cancel := context.WithTimeout(ctx, answers)
+	defer cancel()
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // the connection's, which outlives the looking
+	stop := context.AfterFunc(ctx, end)
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(life))
 	if err != nil {
-		return nil, missing(err)
+		end()
+		return nil, missing(cmp.Or(ctx.Err(), err))
 	}
+	stop()
 	var running bool
 	var startable []string
 	err1 := bus.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, udisksName).Store(&running)
@@ -90,6 +103,8 @@ func (u *UDisks) Write(ctx context.Context, o Order, s disks.System, sink report
 type objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 
 func (u *UDisks) objects(ctx context.Context) (list objects, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answers)
+	defer cancel()
 	err = u.bus.Object(udisksName, "/org/freedesktop/UDisks2").
 		CallWithContext(ctx, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", 0).Store(&list)
 	return list, udisksWords(err)

@@ -3,9 +3,12 @@ package stick
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -50,6 +53,32 @@ func TestUDisksWords(t *testing.T) {
 	}
 	if other := errors.New("the bus is gone"); udisksWords(other) != other || udisksWords(nil) != nil {
 		t.Error("what is no error of the service's is changed")
+	}
+}
+
+// TestSilentBus: a bus that does not answer is given up.
+func TestSilentBus(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bus")
+	l, err := net.Listen("unix", path) // somebody connects, and nobody takes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+path)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := FindUDisks(ctx)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if fault.Code(err) != int(fault.Missing) && fault.Code(err) != int(fault.Cancelled) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("exit code %d: %v", fault.Code(err), err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still waits")
 	}
 }
 

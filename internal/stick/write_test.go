@@ -355,7 +355,11 @@ func TestCancel(t *testing.T) {
 	if fault.Code(err) != int(fault.Cancelled) || !strings.Contains(fault.Hint(err), "does not boot") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
 	}
-	unbootable(t, disktest.Content(t, d.Path, 0, headSize), disktest.Content(t, d.Path, d.Size-wipeSize, wipeSize))
+	tail := disktest.Content(t, d.Path, d.Size-wipeSize, wipeSize)
+	unbootable(t, disktest.Content(t, d.Path, 0, headSize), tail)
+	if len(bytes.Trim(tail, "\x00")) > 0 {
+		t.Error("its end has what it had")
+	}
 }
 
 // unbootable looks at the ends of a disk: nothing there boots.
