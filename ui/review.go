@@ -19,7 +19,7 @@ type reviewScreen struct {
 func newReview(flow *steps.Flow) *reviewScreen {
 	r := &reviewScreen{plan: flow.Plan(), steps: flow.Applying(), actions: []option{{"Build", buildIntent{}}}}
 	if r.plan.Tries() {
-		r.actions = append(r.actions, option{"Build, then try it out in QEMU", buildIntent{try: true}})
+		r.actions = append(r.actions, option{"Build, try it out in QEMU, then ask before writing", buildIntent{try: true}})
 	}
 	r.actions = append(r.actions, option{"Build, then write it to a " + medium(!r.plan.Tries()), newTargetIntent{}})
 	r.at = len(r.steps) // on "Build"
