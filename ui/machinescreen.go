@@ -168,6 +168,12 @@ func (s *machineScreen) keys(k keyMap) []key.Binding {
 func (s *machineScreen) help() []string {
 	lines := []string{"The machine runs in QEMU, in memory only; the image stays as it is. Its console is what a screen at its serial port would show:",
 		"there every key is the machine's, except Ctrl-], which comes back here. ssh logs in through a port of this host that only this host reaches."}
+	if len(s.seen.Facts) > 0 {
+		lines = append(lines, "", "The machine")
+	}
+	for _, r := range s.seen.Facts {
+		lines = append(lines, "  "+r.Key+": "+r.Value)
+	}
 	if len(s.seen.Next) > 0 {
 		lines = append(lines, "", "From another terminal")
 	}

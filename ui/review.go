@@ -61,8 +61,8 @@ func (r *reviewScreen) view(f frame) picture {
 		if here {
 			title, value = f.Ice, f.Strong
 		}
-		line := f.pointed(here, title.Render(pad(step.Title, 14))+"  "+value.Render(clean(step.Show(r.plan))))
-		blocks = append(blocks, block{f.fit(line, f.width)})
+		head := f.pointed(here, title.Render(pad(step.Title, 14))+"  ")
+		blocks = append(blocks, f.hung(here, head, clean(step.Show(r.plan)), value.Render))
 	}
 	for i, a := range r.actions {
 		here := len(r.steps)+i == r.at
