@@ -26,7 +26,7 @@ func TestRowAtTheCursorIsWhole(t *testing.T) {
 	key := testKey("ada.lovelace.of.the.analytical.engine@the-long-name-of-a-host", 1)
 	key.From = "~/.ssh/id_ed25519_for_all_of_the_boxes.pub"
 	r = small(&testHouse{keys: []keysource.Key{key}}).goTo("SSH keys").press("down")
-	whole(r, "[ ] ada.lovelace.of.the.analytical.engine@the-long-name")
+	whole(r, "[ ] ada.lovelace.of.the.analytical.engine@the-long-nam e-of-a-host")
 	whole(r, key.From)
 
 	r = small(&testHouse{}).goTo("Review").press("up", "up")

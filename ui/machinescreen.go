@@ -28,6 +28,7 @@ type machineScreen struct {
 	state   machineState
 	board   *Board // of the start
 	seen    Sight
+	best    Sight // the one that was farthest on its way to ready: a machine that is going down has left it
 	looking bool
 	leave   bool // leave floe once it is off
 	err     error
@@ -77,6 +78,11 @@ func (s *machineScreen) look(ctx context.Context) tea.Cmd {
 func (s *machineScreen) take(sight Sight) {
 	s.looking = false
 	s.seen = sight
+	if now, _ := sight.next(); now > 0 {
+		if before, _ := s.best.next(); now >= before {
+			s.best = sight
+		}
+	}
 	if sight.Over {
 		s.fail(sight.Err)
 	}

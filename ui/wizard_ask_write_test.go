@@ -10,8 +10,14 @@ func tries(r *rig) *rig { return r.goTo("Review").press("down", "enter").at("Run
 
 // powerOff ends the machine by its button.
 func (r *rig) powerOff() *rig {
+	m, reached := r.house.machine, r.house.machine.sight.Milestones
+	m.slow = true
 	r.press("o", "down", "enter")
+	m.sight.Milestones = bootedAt(2).sight.Milestones // going down, it has left the others
 	r.look()
+	m.sight.Over, m.sight.Ending = true, "powered off"
+	r.look()
+	m.sight.Milestones = reached
 	r.house.machine.sight.Over = false // the next one runs
 	return r
 }

@@ -106,7 +106,7 @@ func (m *wizard) ended() tea.Cmd {
 		m.backFromMachine()
 		m.build.tried()
 		m.message = sayIntent{OK, "The machine has ended: " + s.seen.Ending + "."}
-		m.dialog = m.askToWrite(s.seen)
+		m.dialog = m.askToWrite(s.best)
 	}
 	return func() tea.Msg { s.machine.Close(); return nil }
 }
@@ -130,7 +130,7 @@ func (m *wizard) handled(msg handledMsg) tea.Cmd {
 
 // askToWrite asks whether an image that was tried out is written now, if that was the
 // plan for it and has not happened yet.
-func (m *wizard) askToWrite(seen Sight) *dialog {
+func (m *wizard) askToWrite(best Sight) *dialog {
 	if written := m.write != nil && m.write.state == buildDone; written || m.target == nil && !m.build.try {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (m *wizard) askToWrite(seen Sight) *dialog {
 		name := clean(m.target.disk.Name)
 		title, yes = "Write it to "+name+" now?", option{"Write it to " + name, *m.target}
 	}
-	text := seen.verdict()
+	text := best.verdict()
 	if m.target == nil {
 		text += " Nothing is erased before you have typed the disk's name."
 	} else {
