@@ -140,8 +140,9 @@ var scenes = map[string]struct {
 	"codes-overfull": {testHouse{}, func(r *rig) {
 		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 9))
 	}},
-	"path-overfull": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
-	"path-error":    {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
+	"path-overfull":   {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
+	"path-impossible": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/proc/x.iso", "enter") }},
+	"path-error":      {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
 	"review-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) {
 		r.goTo("SSH keys")
 		for range 30 {
