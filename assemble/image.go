@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +114,9 @@ func writable(out string) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(out), ".floe-*")
 	if err != nil {
+		if at, ok := errors.AsType[*fs.PathError](err); ok { // whose path is of no file that a person knows
+			err = fmt.Errorf("no file can be made in %s: %w", filepath.Dir(out), at.Err)
+		}
 		return fault.New(fault.Usage, "make the image", out, err, "Name a file with --output in a folder that is there and can be written to.")
 	}
 	f.Close()

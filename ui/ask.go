@@ -253,12 +253,27 @@ func (a *asker) question(step steps.Step) error {
 		if err != nil {
 			return err
 		}
+		if why := a.refused(step, values); why != "" {
+			a.tell("Not like this: " + why)
+			continue
+		}
 		if err = a.flow.Answer(values...); err == nil {
 			a.effect(step)
 			return nil
 		}
 		a.tell("Not like this: " + reason(err))
 	}
+}
+
+// refused says why a path is none where anything can go: that would fail only once the
+// person is gone.
+func (a *asker) refused(step steps.Step, values []string) string {
+	if step.Kind == steps.Path && a.flow.Check(step.Key, values) == nil {
+		if level, text := a.house.LookAt(a.ctx, strings.Join(values, "")); level == Fail {
+			return text
+		}
+	}
+	return ""
 }
 
 // answer asks for a line, or for one of the choices by number or name.

@@ -25,7 +25,7 @@ func (a *asker) review() error {
 	}
 	for {
 		text, err := a.line("A number to change it, or "+words+":", "the review", "", func() {
-			a.tell("build builds the image; try builds it and boots it in QEMU; write builds it and then asks for a " + medium(!a.flow.Plan().Tries()) + "; save writes floe.toml; command shows the same as a command line.")
+			a.tell("build builds the image; try builds it, boots it in QEMU and then asks what is next; write builds it and then asks for a " + medium(!a.flow.Plan().Tries()) + "; save writes floe.toml; command shows the same as a command line.")
 		})
 		if err != nil {
 			return err

@@ -25,12 +25,21 @@ func newDialog(title, text string, options ...option) *dialog {
 	return &dialog{title: title, text: text, options: options}
 }
 
-// press takes a key. ctrl+c a second time is the last option: whoever presses
-// it again means it.
+// ends tells that the dialog's last option is to leave or to stop something.
+func (d *dialog) ends() bool {
+	switch d.options[len(d.options)-1].want.(type) {
+	case leaveIntent, cancelIntent, stopWriteIntent, offIntent:
+		return true
+	}
+	return false
+}
+
+// press takes a key. ctrl+c in a dialog about leaving or stopping is its last option:
+// whoever presses it again means it.
 func (d *dialog) press(msg tea.KeyPressMsg) (want intent, done bool) {
 	k := newKeyMap(unicodeGlyphs)
 	switch {
-	case is(msg, k.Leave):
+	case is(msg, k.Leave) && d.ends():
 		return d.options[len(d.options)-1].want, true
 	case is(msg, k.Back):
 		return d.options[0].want, true

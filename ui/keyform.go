@@ -75,7 +75,7 @@ func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 	k, form := newKeyMap(unicodeGlyphs), s.form
 	switch {
 	case form.deaf > 0:
-		return nil, form.listenLater()
+		return sayIntent{Fail, refusedPrivate}, form.listenLater()
 	case is(msg, k.Back):
 		s.form = nil
 		return nil, nil

@@ -320,7 +320,7 @@ func (s *keysScreen) row(f frame, r keyRow, here bool) block {
 		if r.opens != noWay {
 			box, width = "", 20
 		}
-		return block{f.fit(f.pointed(here, box+style.Render(pad(r.title, width))+"  "+f.Muted.Render(r.about)), f.width)}
+		return f.hung(here, f.pointed(here, box+style.Render(pad(r.title, width))+"  "), r.about, f.Muted.Render)
 	}
 	name := clean(r.key.Comment)
 	if name == "" {
@@ -333,13 +333,16 @@ func (s *keysScreen) row(f frame, r keyRow, here bool) block {
 	if r.key.Fingerprint == "" { // nothing is known yet, or any more
 		name, about = clean(r.value), "in the plan"
 	}
-	first := f.pointed(here, box+style.Render(pad(name, s.nameWidth()))+"  "+f.Muted.Render(pad(about, 13)+clean(r.key.From)))
-	b := block{f.fit(first, f.width)}
+	about = pad(about, 13) + clean(r.key.From)
+	b := f.hung(false, f.pointed(here, box+style.Render(pad(name, s.nameWidth()))+"  "), about, f.Muted.Render)
+	if here && ansi.StringWidth(name)+ansi.StringWidth(about) > f.width-8 {
+		b = append(f.hung(true, f.pointed(true, box), name, style.Render), f.hung(true, "      ", about, f.Muted.Render)...)
+	}
 	if r.key.Fingerprint != "" {
 		b = append(b, f.fit("      "+f.Muted.Render(r.key.Fingerprint), f.width))
 	}
 	if r.key.Weak != "" {
-		b = append(b, f.fit("      "+f.Warn.Render(f.Glyphs.Warn+" weak: ")+f.Muted.Render(r.key.Weak), f.width))
+		b = append(b, f.hung(here, "      "+f.Warn.Render(f.Glyphs.Warn+" weak: "), r.key.Weak, f.Muted.Render)...)
 	}
 	return b
 }

@@ -2,8 +2,10 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // cursor is a place in a list. It stops at both ends.
@@ -82,6 +84,22 @@ func (f frame) pointed(here bool, text string) string {
 		return f.Ice.Render(f.Glyphs.Pointer) + " " + text
 	}
 	return "  " + text
+}
+
+// hung draws text behind a head: whole, its further rows below its first, where the
+// cursor is, else in the one row that there is.
+func (f frame) hung(here bool, head, text string, style func(...string) string) block {
+	at := ansi.StringWidth(head)
+	rows := wrap(text, max(10, f.width-at))
+	if !here || len(rows) == 1 {
+		return block{f.fit(head+style(text), f.width)}
+	}
+	b := block{}
+	for _, r := range rows {
+		b = append(b, f.fit(head+style(r), f.width))
+		head = strings.Repeat(" ", at)
+	}
+	return b
 }
 
 // paragraphs wraps text to the frame.

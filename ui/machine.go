@@ -59,6 +59,18 @@ type Milestone struct {
 	At      time.Duration // since Sight.Up began
 }
 
+// verdict says how far the machine came.
+func (s Sight) verdict() string {
+	next, waiting := s.next()
+	switch {
+	case next == 0:
+		return "The machine ended before it told of anything."
+	case waiting:
+		return "The machine ended on its way to ready: it got as far as " + clean(s.Milestones[next-1].Name) + "."
+	}
+	return "It was seen to work: the machine was ready after " + span(s.Milestones[next-1].At) + "."
+}
+
 // next is the milestone that is waited for; all of them reached gives ok false.
 func (s Sight) next() (i int, ok bool) {
 	for i = len(s.Milestones); i > 0 && !s.Milestones[i-1].Reached; i-- {

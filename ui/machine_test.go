@@ -87,6 +87,11 @@ var machineScenes = map[string]struct {
 		running(r)
 		r.m.actOnMachine(offIntent{}) // what it gives is not run: the machine takes its time
 	}},
+	"tried": {testHouse{machine: bootedAt(7)}, func(r *rig) {
+		running(r)
+		r.m.build.try = true
+		r.powerOff()
+	}},
 	"leaving": {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("ctrl+c") }},
 	"command": {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("p") }},
 	"console": {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("l") }},

@@ -28,6 +28,7 @@ type machineScreen struct {
 	state   machineState
 	board   *Board // of the start
 	seen    Sight
+	best    Sight // the one that was farthest on its way to ready: a machine that is going down has left it
 	looking bool
 	leave   bool // leave floe once it is off
 	err     error
@@ -77,6 +78,11 @@ func (s *machineScreen) look(ctx context.Context) tea.Cmd {
 func (s *machineScreen) take(sight Sight) {
 	s.looking = false
 	s.seen = sight
+	if now, _ := sight.next(); now > 0 {
+		if before, _ := s.best.next(); now >= before {
+			s.best = sight
+		}
+	}
 	if sight.Over {
 		s.fail(sight.Err)
 	}
@@ -168,6 +174,12 @@ func (s *machineScreen) keys(k keyMap) []key.Binding {
 func (s *machineScreen) help() []string {
 	lines := []string{"The machine runs in QEMU, in memory only; the image stays as it is. Its console is what a screen at its serial port would show:",
 		"there every key is the machine's, except Ctrl-], which comes back here. ssh logs in through a port of this host that only this host reaches."}
+	if len(s.seen.Facts) > 0 {
+		lines = append(lines, "", "The machine")
+	}
+	for _, r := range s.seen.Facts {
+		lines = append(lines, "  "+r.Key+": "+r.Value)
+	}
 	if len(s.seen.Next) > 0 {
 		lines = append(lines, "", "From another terminal")
 	}

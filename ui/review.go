@@ -19,7 +19,7 @@ type reviewScreen struct {
 func newReview(flow *steps.Flow) *reviewScreen {
 	r := &reviewScreen{plan: flow.Plan(), steps: flow.Applying(), actions: []option{{"Build", buildIntent{}}}}
 	if r.plan.Tries() {
-		r.actions = append(r.actions, option{"Build, then try it out in QEMU", buildIntent{try: true}})
+		r.actions = append(r.actions, option{"Build, try it out in QEMU, then ask before writing", buildIntent{try: true}})
 	}
 	r.actions = append(r.actions, option{"Build, then write it to a " + medium(!r.plan.Tries()), newTargetIntent{}})
 	r.at = len(r.steps) // on "Build"
@@ -61,8 +61,8 @@ func (r *reviewScreen) view(f frame) picture {
 		if here {
 			title, value = f.Ice, f.Strong
 		}
-		line := f.pointed(here, title.Render(pad(step.Title, 14))+"  "+value.Render(clean(step.Show(r.plan))))
-		blocks = append(blocks, block{f.fit(line, f.width)})
+		head := f.pointed(here, title.Render(pad(step.Title, 14))+"  ")
+		blocks = append(blocks, f.hung(here, head, clean(step.Show(r.plan)), value.Render))
 	}
 	for i, a := range r.actions {
 		here := len(r.steps)+i == r.at

@@ -54,7 +54,7 @@ type (
 	beginIntent     struct{ beginning Beginning } // from the welcome
 	editIntent      struct{ key string }          // in the review
 	saveIntent      struct{}                      // floe.toml
-	buildIntent     struct{ try bool }            // build, then try it out
+	buildIntent     struct{ try bool }            // build, then try it out, then ask before writing
 	cancelIntent    struct{}                      // the build, after asking
 	retryIntent     struct{}                      // the build
 	reviewIntent    struct{}                      // from the build to the answers

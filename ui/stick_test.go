@@ -174,7 +174,7 @@ func writeEvents() []report.Event {
 	for s := 2.0; s <= 42; s += 2 {
 		events = append(events, report.Event{Time: after(s), Stage: "write/body", Kind: report.Progress, Done: int64((s - 2) * 2e6), Total: 120e6, Unit: report.Bytes})
 	}
-	return append(events, e(42, "write/body", report.Log, "nothing has moved for 5s: sticks pause while they tidy up, longer when they are worn"))
+	return append(events, e(42, "write/body", report.Log, "nothing has moved for 5s: sticks pause to tidy up"))
 }
 
 // TestWizardWritesAStick goes the whole way: build, choose, type, write.

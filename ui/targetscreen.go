@@ -5,6 +5,7 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -152,26 +153,29 @@ func (f frame) disk(d Disk, here bool, data Data) block {
 	case here:
 		name = f.Strong
 	}
-	b := block{f.fit(f.pointed(here, name.Render(clean(d.Name))+"  "+f.Muted.Render(clean(d.Facts))), f.width)}
-	under := func(text string) { b = append(b, f.fit("    "+text, f.width)) }
+	b := f.hung(here, f.pointed(here, name.Render(clean(d.Name))+"  "), clean(d.Facts), f.Muted.Render)
+	under := func(head, text string, style lipgloss.Style) {
+		b = append(b, f.hung(here, "    "+head, text, style.Render)...)
+	}
+	path := f.Muted.Render(d.Path + "  ")
 	switch {
 	case d.Refused != "":
-		under(f.Muted.Render(d.Path+"  ") + f.Warn.Render(f.Glyphs.Warn+" never written: ") + f.Muted.Render(clean(d.Refused)))
+		under(path+f.Warn.Render(f.Glyphs.Warn+" never written: "), clean(d.Refused), f.Muted)
 		return b
 	case len(d.Mounts) > 0:
-		under(f.Muted.Render(d.Path + "  " + clean(d.Holds) + ", mounted on " + clean(d.Mounts[0])))
+		under(path, clean(d.Holds)+", mounted on "+clean(d.Mounts[0]), f.Muted)
 	default:
-		under(f.Muted.Render(d.Path + "  " + clean(d.Holds)))
+		under(path, clean(d.Holds), f.Muted)
 	}
 	if d.Unusual != "" {
-		under(f.Warn.Render(f.Glyphs.Warn + " " + clean(d.Unusual)))
+		under(f.Warn.Render(f.Glyphs.Warn+" "), clean(d.Unusual), f.Warn)
 	}
 	if here {
 		then := f.Ice.Render(f.Glyphs.Arrow) + " " + f.Text.Render(data.words())
 		if long := then + f.Muted.Render(" (space changes it)"); ansi.StringWidth(long)+4 <= f.width { // the keys say so too
 			then = long
 		}
-		under(then)
+		b = append(b, f.fit("    "+then, f.width))
 	}
 	return b
 }

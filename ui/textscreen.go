@@ -81,6 +81,8 @@ func (t *textScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 		switch {
 		case is(msg, k.Back):
 			return backIntent{}, nil
+		case is(msg, k.Next) && t.note.level == Fail && !t.looking:
+			return sayIntent{Warn, "The image cannot go there. Name a file in a folder that you may write to."}, nil // it would fail only once the person is gone
 		case is(msg, k.Next):
 			return answerIntent{[]string{t.value()}}, nil
 		case t.step.Kind == steps.Size && msg.String() == "up":

@@ -32,3 +32,14 @@ func TestSlowPath(t *testing.T) {
 		t.Error("it goes on for ever")
 	}
 }
+
+// TestImpossiblePath: an answer that would fail once the person is gone is not taken.
+func TestImpossiblePath(t *testing.T) {
+	r := newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "/proc/x.iso", "enter")
+	r.at("Image").sees("Nothing may be written in /proc.", "The image cannot go there.")
+	r.press("ctrl+u", "x.iso", "enter").at("Review")
+	built, out, err := ask(t, &testHouse{}, false, "1", "", "", "", "", "", "", "/proc/x.iso", "x.iso", "quit")
+	if built != nil || err == nil || !strings.Contains(out, "Not like this: Nothing may be written in /proc.") || !strings.Contains(out, "Image: x.iso") {
+		t.Errorf("%v, %v\n%s", built, err, out)
+	}
+}

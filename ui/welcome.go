@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,14 +20,18 @@ type welcomeScreen struct {
 	found      []Check
 	beginnings []Beginning
 	running    *steps.Flow // answers of a flow that was begun
-	cursor
+	looking    int         // number of the check that is made again; -1: none
+	cursor                 // goes on from what there is to choose from into what was found
 }
 
-// checkMsg is what a check found.
-type checkMsg struct{ check Check }
+// checkMsg is what a check found, and which one that is.
+type checkMsg struct {
+	at    int
+	check Check
+}
 
 func newWelcome(ctx context.Context, house House) *welcomeScreen {
-	return &welcomeScreen{ctx: ctx, checks: house.Checks(), beginnings: house.Beginnings()}
+	return &welcomeScreen{ctx: ctx, checks: house.Checks(), beginnings: house.Beginnings(), looking: -1}
 }
 
 // again is the welcome after going back to it: the first row goes on with the
@@ -42,24 +45,44 @@ func (w *welcomeScreen) next() tea.Cmd {
 	if len(w.found) >= len(w.checks) {
 		return nil
 	}
-	check := w.checks[len(w.found)]
-	return func() tea.Msg { return checkMsg{check(w.ctx)} }
+	return w.check(len(w.found))
+}
+
+// check makes one of the checks.
+func (w *welcomeScreen) check(at int) tea.Cmd {
+	check := w.checks[at]
+	return func() tea.Msg { return checkMsg{at, check(w.ctx)} }
+}
+
+// take takes what a check found, the first time or again.
+func (w *welcomeScreen) take(msg checkMsg) tea.Cmd {
+	if msg.at < len(w.found) {
+		w.found[msg.at], w.looking = msg.check, -1
+		return nil
+	}
+	w.found = append(w.found, msg.check)
+	return w.next()
+}
+
+// onCheck is the check at the cursor; ok is false where there is none.
+func (w *welcomeScreen) onCheck() (at int, ok bool) {
+	at = w.at - len(w.rows())
+	return at, at >= 0 && at < len(w.found)
 }
 
 func (w *welcomeScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	switch msg := msg.(type) {
 	case checkMsg:
-		w.found = append(w.found, msg.check)
-		return nil, w.next()
+		return nil, w.take(msg)
 	case tea.KeyPressMsg:
 		k := newKeyMap(unicodeGlyphs)
 		switch {
 		case is(msg, k.Back):
 			return backIntent{}, nil
 		case is(msg, k.Next):
-			return w.choose(), nil
+			return w.choose()
 		}
-		w.move(msg, len(w.rows()))
+		w.move(msg, len(w.rows())+len(w.found))
 	}
 	return nil, nil
 }
@@ -72,11 +95,19 @@ func (w *welcomeScreen) rows() []Beginning {
 	return append([]Beginning{{Title: "Go on", Note: "with the answers so far"}}, w.beginnings...)
 }
 
-func (w *welcomeScreen) choose() intent {
-	if w.running != nil && w.at == 0 {
-		return continueIntent{}
+// choose begins, or looks again at what may have been mended.
+func (w *welcomeScreen) choose() (intent, tea.Cmd) {
+	at, found := w.onCheck()
+	switch {
+	case found && w.looking >= 0:
+		return nil, nil
+	case found:
+		w.looking = at
+		return nil, w.check(at)
+	case w.running != nil && w.at == 0:
+		return continueIntent{}, nil
 	}
-	return beginIntent{w.rows()[w.at]}
+	return beginIntent{w.rows()[w.at]}, nil
 }
 
 func (w *welcomeScreen) view(f frame) picture {
@@ -107,7 +138,7 @@ func (w *welcomeScreen) view(f frame) picture {
 // that is still to come.
 func (w *welcomeScreen) wanted(f frame) (rows int) {
 	for _, c := range w.found {
-		rows += len(f.check(c))
+		rows += len(f.check(c, false))
 	}
 	return rows + len(w.checks) - len(w.found)
 }
@@ -158,81 +189,17 @@ func (f frame) fitAll(lines []string, width int) []string {
 	return fitted
 }
 
-// checkLines lists what was found, in so many rows if that can be. What fails
-// is told whole, with what mends it; others have a row each, and more of them,
-// warnings first, as long as there is room.
-func (w *welcomeScreen) checkLines(f frame, room int) (lines []string) {
-	if n := len(w.found); n < len(w.checks) {
-		lines = append(lines, f.spinner()+" "+f.Muted.Render(fmt.Sprintf("looking at this machine: %d of %d", n+1, len(w.checks))))
-	}
-	drawn, total := make([][]string, len(w.found)), len(lines)
-	try := func(i int, rows []string) {
-		if grown := total - len(drawn[i]) + len(rows); drawn[i] == nil || grown <= room {
-			drawn[i], total = rows, grown
-		}
-	}
-	for i, c := range w.found {
-		if c.Level == Fail {
-			try(i, f.check(c))
-		} else {
-			try(i, f.briefCheck(c))
-		}
-	}
-	for _, level := range []Level{Warn, OK, Note} {
-		for i, c := range w.found {
-			if c.Level == level {
-				bare := c
-				bare.Hint = ""
-				rows := f.check(bare)
-				for n := 2; n < len(rows); n++ {
-					try(i, append(rows[:n-1:n-1], f.fit(rows[n-1]+" "+f.Glyphs.Ellipsis, f.width)))
-				}
-				try(i, rows)
-				try(i, f.check(c))
-			}
-		}
-	}
-	return append(w.spare(f, drawn, room-len(lines)), lines...)
-}
-
-// spare leaves rows of what is well out, as far as room is short, and counts them.
-func (w *welcomeScreen) spare(f frame, drawn [][]string, room int) []string {
-	hidden := 0
-	for i, c := range w.found {
-		if c.Level == OK && len(slices.Concat(drawn...))+min(hidden, 1) > room {
-			drawn[i] = nil
-			hidden++
-		}
-	}
-	lines := slices.Concat(drawn...)
-	if hidden > 0 {
-		lines = append(lines, f.more(f.Glyphs.OK, hidden)+f.Muted.Render(" that are ok; ? shows all"))
-	}
-	return lines
-}
-
-// check draws a check as 'floe doctor' does, in the frame.
-func (f frame) check(c Check) []string {
-	rows := strings.Split(strings.TrimRight(f.Styles.At(f.width).Checks([]Check{c}), "\n"), "\n")
-	for i, r := range rows {
-		rows[i] = strings.TrimPrefix(r, margin(f.width)) // the frame has its own
-	}
-	return rows
-}
-
-// briefCheck draws a check in one row.
-func (f frame) briefCheck(c Check) []string {
-	row, _, _ := strings.Cut(f.Styles.At(0).Checks([]Check{c}), "\n")
-	return []string{f.fit(strings.TrimPrefix(row, margin(0)), f.width)}
-}
-
 func (w *welcomeScreen) keys(k keyMap) []key.Binding {
-	return []key.Binding{k.Up, as(k.Next, "begin"), as(k.Back, "leave")}
+	next := "begin"
+	if _, ok := w.onCheck(); ok {
+		next = "look again"
+	}
+	return []key.Binding{k.Up, as(k.Next, next), as(k.Back, "leave")}
 }
 
 func (w *welcomeScreen) help() []string {
 	lines := []string{"The checks say what this machine can do. A warning is no obstacle; what fails must be mended before an image can be built.",
-		"'floe doctor' shows the same."}
+		"A row that is cut is shown whole when you move to it, and enter there looks again. 'floe doctor' shows the same."}
 	for _, c := range w.found {
 		lines = append(lines, "", c.Name+": "+c.Text)
 		if c.Hint != "" && c.Level >= Warn {
@@ -243,4 +210,4 @@ func (w *welcomeScreen) help() []string {
 }
 
 func (w *welcomeScreen) typing() bool { return false }
-func (w *welcomeScreen) busy() bool   { return len(w.found) < len(w.checks) }
+func (w *welcomeScreen) busy() bool   { return len(w.found) < len(w.checks) || w.looking >= 0 }

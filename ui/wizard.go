@@ -174,8 +174,7 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 	if is(msg, k.Suspend) {
 		return tea.Suspend
 	}
-	if m.dialog != nil {
-		d := m.dialog
+	if d := m.dialog; d != nil && (d.ends() || !is(msg, k.Leave)) {
 		act, done := d.press(msg)
 		if done {
 			m.dialog = nil

@@ -127,13 +127,12 @@ func TestWizardPrivateKeys(t *testing.T) {
 	// Without bracketed paste its lines are typed, each with an enter.
 	r := newRig(t, &testHouse{}).goTo("SSH keys").press("down", "down", "enter")
 	form := r.m.screen.(*keysScreen).form
-	r.m.screen.update(tea.KeyPressMsg{Code: '-', Text: "-----BEGIN OPENSSH PRIVATE KEY-----"})
-	want, _ := r.m.screen.update(named["enter"]) // its command, which ends the deafness, is held back
-	r.m.act(want)
+	r.m.Update(tea.KeyPressMsg{Code: '-', Text: "-----BEGIN OPENSSH PRIVATE KEY-----"})
+	r.m.Update(named["enter"]) // its command, which ends the deafness, is held back
 	for _, c := range "c2VjcmV0" {
-		r.m.screen.update(tea.KeyPressMsg{Code: c, Text: string(c)})
+		r.m.Update(tea.KeyPressMsg{Code: c, Text: string(c)})
 	}
-	r.m.screen.update(named["enter"])
+	r.m.Update(named["enter"])
 	r.sees("Private key refused")
 	if got := form.input.Value(); got != "" {
 		t.Errorf("the field holds %q", got)

@@ -53,6 +53,11 @@ var scenes = map[string]struct {
 	}}, func(*rig) {}},
 	"welcome-whole": {testHouse{checks: append(allChecks[:6:6],
 		Check{Level: OK, Name: "archive", Text: "Debian 13.7, updates of 27 Nov 2026, signatures good"})}, func(*rig) {}},
+	"welcome-check": {testHouse{checks: append(allChecks[:6:6], offline)}, func(r *rig) { r.press("down", "down", "down", "down", "down") }},
+	"welcome-again": {testHouse{checks: append(allChecks[:6:6], offline)}, func(r *rig) {
+		r.press("end")
+		r.m.screen.update(named["enter"]) // what it gives is not run: the check takes its time
+	}},
 	"welcome-offline": {testHouse{checks: append(allChecks[:6:6], offline)}, func(*rig) {}},
 	"welcome-error": {testHouse{checks: goodChecks, beginnings: []Beginning{
 		{Title: "Start", Note: "a few questions", Sources: []steps.Source{{Name: "environment", Given: map[string][]string{"runtime": {"both"}}}}}}},
@@ -135,8 +140,9 @@ var scenes = map[string]struct {
 	"codes-overfull": {testHouse{}, func(r *rig) {
 		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 9))
 	}},
-	"path-overfull": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
-	"path-error":    {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
+	"path-overfull":   {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
+	"path-impossible": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/proc/x.iso", "enter") }},
+	"path-error":      {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
 	"review-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) {
 		r.goTo("SSH keys")
 		for range 30 {
@@ -294,6 +300,13 @@ func TestWelcomeCutsNothing(t *testing.T) {
 			if view := r.view(); size[0] >= 80 && strings.Contains(view, "…") {
 				t.Errorf("%s at %v is cut:\n%s", name, size, view)
 			}
+			for _, c := range house.checks {
+				r.press("down")
+				for _, word := range strings.Fields(c.Text + " " + c.Hint) {
+					r.sees(word) // at the cursor nothing is cut at any size
+				}
+			}
+			r.press("home")
 			for _, c := range house.checks {
 				if c.Level < Warn {
 					continue

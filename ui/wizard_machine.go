@@ -104,7 +104,9 @@ func (m *wizard) ended() tea.Cmd {
 	}
 	if s.err == nil {
 		m.backFromMachine()
+		m.build.tried()
 		m.message = sayIntent{OK, "The machine has ended: " + s.seen.Ending + "."}
+		m.dialog = m.askToWrite(s.best)
 	}
 	return func() tea.Msg { s.machine.Close(); return nil }
 }
@@ -124,6 +126,26 @@ func (m *wizard) handled(msg handledMsg) tea.Cmd {
 		m.message = sayIntent{OK, msg.what}
 	}
 	return m.machine.look(m.ctx)
+}
+
+// askToWrite asks whether an image that was tried out is written now, if that was the
+// plan for it and has not happened yet.
+func (m *wizard) askToWrite(best Sight) *dialog {
+	if written := m.write != nil && m.write.state == buildDone; written || m.target == nil && !m.build.try {
+		return nil
+	}
+	title, yes := "Write it to a "+medium(m.build.built.Fixed)+" now?", option{"Choose a disk", targetIntent{}}
+	if m.target != nil {
+		name := clean(m.target.disk.Name)
+		title, yes = "Write it to "+name+" now?", option{"Write it to " + name, *m.target}
+	}
+	text := best.verdict()
+	if m.target == nil {
+		text += " Nothing is erased before you have typed the disk's name."
+	} else {
+		text += " Nothing is erased before you have typed its name."
+	}
+	return newDialog(title, text, option{"Not now", nil}, yes)
 }
 
 // actOnMachine does what the live view wants.
@@ -168,9 +190,6 @@ func (m *wizard) withMachine(do func(context.Context) error, done string) tea.Cm
 func (m *wizard) backFromMachine() {
 	if m.machine.state == machineStarting {
 		m.stopStart()
-	}
-	if m.machine.state != machineStarting {
-		m.build.tried()
 	}
 	m.machine, m.screen, m.message = nil, m.build, sayIntent{}
 }

@@ -30,7 +30,8 @@ func (m *wizard) place() (n, of int) {
 		return 0, 0
 	}
 	n, of = m.flow.Position()
-	if m.build != nil && m.afterReview() {
+	_, disks := m.screen.(*targetScreen)
+	if m.build != nil && (m.afterReview() || disks && m.build.state == buildDone) {
 		n = of + 1
 	}
 	return n, of + 1

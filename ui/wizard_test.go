@@ -69,6 +69,9 @@ func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
 func (h *testHouse) LookAt(_ context.Context, path string) (Level, string) {
+	if strings.HasPrefix(path, "/proc/") {
+		return Fail, "Nothing may be written in /proc."
+	}
 	if strings.HasPrefix(path, "/nowhere/") {
 		return Warn, "There is no folder /nowhere."
 	}

@@ -133,6 +133,18 @@ func (w *writeScreen) view(f frame) picture {
 	return picture{lines: f.withActions(lines, w.actions, w.at)}
 }
 
+// help of a disk that is being written is what takes long; of one that was, how it is booted.
+func (w *writeScreen) help() []string {
+	switch {
+	case w.state == buildDone: // which a small screen has no room for
+		return []string{w.booting()}
+	case !w.active():
+		return nil
+	}
+	return []string{"Sticks pause while they tidy up, worn ones for longer. Then what was written is flushed, and read back to be compared.",
+		"The first MiB is written last: a disk that was not finished does not boot, rather than half."}
+}
+
 // booting says how the disk is booted.
 func (w *writeScreen) booting() string {
 	if w.fixed {

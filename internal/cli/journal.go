@@ -29,6 +29,7 @@ type journal struct {
 	mu   sync.Mutex
 	file *os.File // nil: it cannot be written, which is no reason not to build
 	log  *os.File // likewise
+	kept string   // where the log is; "": nowhere
 }
 
 // entry is a line of a journal.
@@ -65,7 +66,7 @@ func startJournal(plan *steps.Plan) *journal {
 		j.file = f
 	}
 	if f, err := os.OpenFile(logPath(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err == nil {
-		j.log = f
+		j.log, j.kept = f, logPath()
 	}
 	j.write(entry{Plan: fingerprint(plan)})
 	return j

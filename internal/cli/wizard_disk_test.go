@@ -92,10 +92,15 @@ func (d *stickyDisk) sticks() (moves func()) {
 
 // pointed tells whether the cursor is on a disk.
 func (c *console) pointed(d disks.Disk) bool {
-	lines := strings.Split(c.String(), "\n")
-	for i, l := range lines[:len(lines)-1] {
-		if strings.HasPrefix(strings.TrimSpace(l), "❯") && strings.Contains(lines[i+1]+" ", " "+d.Path+" ") {
-			return true
+	here := false
+	for l := range strings.Lines(c.String()) {
+		words := strings.Fields(l)
+		switch {
+		case len(words) == 0:
+		case words[0] == "❯":
+			here = true
+		case here && strings.HasPrefix(words[0], "/dev/"): // below what it is, which may take several rows
+			return words[0] == d.Path
 		}
 	}
 	return false

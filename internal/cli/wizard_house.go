@@ -199,7 +199,10 @@ func (h *house) Save(_ context.Context, plan *steps.Plan, replace bool) (string,
 		return planFile, fs.ErrExist
 	}
 	if err := renameio.WriteFile(planFile, b.Bytes(), 0o644); err != nil {
-		return planFile, fault.New(fault.Missing, "save the plan", planFile, err, "")
+		if at, ok := errors.AsType[*fs.PathError](err); ok { // whose path is of no file that a person knows
+			err = fmt.Errorf("%s cannot be saved in this folder: %w", planFile, at.Err)
+		}
+		return planFile, fault.New(fault.Missing, "save the plan", planFile, err, "Start floe in a folder that you may write to.")
 	}
 	return planFile, nil
 }
@@ -226,9 +229,9 @@ func (h *house) Build(ctx context.Context, plan *steps.Plan, sink report.Sink) (
 	image, err := h.buildWith(ctx, plan, log.beside(sink))
 	log.end(err)
 	if err != nil {
-		return ui.Built{Log: logPath()}, err
+		return ui.Built{Log: log.kept}, err
 	}
-	b := ui.Built{Path: image.Path, Size: image.Size, SHA256: image.SHA256, Log: logPath()}
+	b := ui.Built{Path: image.Path, Size: image.Size, SHA256: image.SHA256, Log: log.kept}
 	for _, p := range image.Parts {
 		if p.Size >= shownPart {
 			b.Parts = append(b.Parts, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes"})

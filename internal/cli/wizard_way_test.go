@@ -15,7 +15,7 @@ import (
 
 // TestWizardBuildsAndTriesOut is the whole way in a real terminal: from the
 // first question to an image, to a machine that boots it, in over ssh, to its
-// console and back, until it is off. What is built comes from the person's own
+// console and back, until it is off and the question comes whether to write. What is built comes from the person's own
 // store, in which most of it is there already.
 func TestWizardBuildsAndTriesOut(t *testing.T) {
 	if testing.Short() {
@@ -29,16 +29,12 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	cmd := floeFor(t, time.Hour, []string{"FLOE_STORE=" + dir, "FLOE_MIRROR=" + mirror, "FLOE_RUNTIME=none", "FLOE_MEMORY=128", "FLOE_CPUS=1"})
 	c := openConsole(t, cmd)
 	c.sees("Start").keys("\r")
-	for _, s := range screens {
+	for _, s := range screens[:len(screens)-1] {
 		c.sees(s).keys("\r")
 	}
+	c.sees(screens[len(screens)-1], "then ask before writing").keys("j\r")
 	c.patience = 40 * time.Minute // without a warm store
-	c.sees("Done", "sha256", "floe run --detach floe-amd64.iso")
-	if info, err := os.Stat(filepath.Join(cmd.Dir, "floe-amd64.iso")); err != nil || info.Size() < 4<<20 {
-		t.Errorf("the image: %v, %v", info, err)
-	}
-	c.stays("Done", "sha256", "❯ Try it out in QEMU")
-	c.keys("\r").sees("firmware", "console")
+	c.sees("firmware", "console")
 	c.keys("?").sees("Ctrl-]").keys("\x1b").sees("s log in")
 	c.patience = 10 * time.Minute // an emulated machine on a busy host
 	c.sees("MiB used")
@@ -51,7 +47,12 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	c.keys("p").sees("QEMU's command line", "-name floe").keys("\x1b").sees("s log in")
 	c.keys("r").sees("Restart the machine?", "\u276f Keep it running").keys("j\r").sees("Restarted").sees("MiB used")
 	c.keys("o").sees("Power the machine off?", "\u276f Keep it running").keys("\r").sees("MiB used")
-	c.keys("o").sees("Power the machine off?").keys("j\r").sees("Done", "has ended: powered off")
+	c.keys("o").sees("Power the machine off?").keys("j\r").sees("Write it to a USB stick now?", "It was seen to work", "has ended: powered off", "\u276f Not now")
+	c.keys("\r").sees("Done", "sha256", "floe run --detach floe-amd64.iso", "\u276f Write it to a USB stick")
+	if info, err := os.Stat(filepath.Join(cmd.Dir, "floe-amd64.iso")); err != nil || info.Size() < 4<<20 {
+		t.Errorf("the image: %v, %v", info, err)
+	}
+	c.keys("k").stays("Done", "sha256", "\u276f Try it out in QEMU")
 	c.keys("\x03").sees("The image stays").keys("j\r")
 	c.ends(0)
 	if !strings.Contains(c.String(), "What next") {

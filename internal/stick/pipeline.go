@@ -192,7 +192,7 @@ func (j *job) watch(stage *report.Stage, total int64) (done *atomic.Int64, stop 
 				}
 			case quiet >= j.stall && !told:
 				told = true
-				stage.Log(fmt.Sprintf("nothing has moved for %s: sticks pause while they tidy up, longer when they are worn", j.stall))
+				stage.Log(fmt.Sprintf("nothing has moved for %s: sticks pause to tidy up", j.stall))
 			}
 		}
 		for {
