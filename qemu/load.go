@@ -35,8 +35,9 @@ func (h Home) Load(name string) (*Running, error) {
 		hold.close()
 		return nil, fault.New(fault.Missing, "read the console of machine", name, err, "")
 	}
-	gone := make(chan struct{})
+	gone, let := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(let)
 		defer hold.close()
 		if hold.watch(gone) {
 			r.end(nil)
@@ -45,7 +46,7 @@ func (h Home) Load(name string) (*Running, error) {
 		}
 	}()
 	stop := r.closing
-	r.closing = sync.OnceFunc(func() { stop(); close(gone) })
+	r.closing = sync.OnceFunc(func() { stop(); close(gone); <-let })
 	return r, nil
 }
 

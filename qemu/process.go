@@ -125,7 +125,7 @@ func (h *handle) signal(sig unix.Signal) error {
 // watch waits until the process has ended. It gives up, and says false, when
 // quit is closed.
 func (h *handle) watch(quit <-chan struct{}) bool {
-	const step = 100 * time.Millisecond
+	const step = 25 * time.Millisecond // as long as who closes quit may have to wait
 	for {
 		select {
 		case <-quit:
