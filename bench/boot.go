@@ -85,8 +85,12 @@ var bootCases = []bootCase{
 	{image: image{arch.ARM64, steps.Docker}, memory: 512, cpus: 2, runtime: "at most 10 s"},
 }
 
+func (c bootCase) name() string {
+	return fmt.Sprintf("%s, -m %d, %d vCPU: ", c.image, c.memory, c.cpus)
+}
+
 func (c bootCase) add(b *bench, list []booted) {
-	name := fmt.Sprintf("%s, -m %d, %d vCPU: ", c.image, c.memory, c.cpus)
+	name := c.name()
 	b.add(name+"kernel start to ssh", c.ssh, "s", column(list, func(x booted) float64 { return x.ssh.Seconds() })...)
 	b.add(name+"power-on to ssh", "", "s", column(list, func(x booted) float64 { return x.power.Seconds() })...)
 	if c.kind != steps.NoRuntime {
@@ -103,7 +107,7 @@ func (c bootCase) add(b *bench, list []booted) {
 type booted struct {
 	ssh, runtime, power            time.Duration // from the kernel's start; power: from power-on to ssh
 	availableMB, usedMB, container float64
-	killed                         []string // programs for which no memory was left
+	starved                        string // by what it showed that it has too little memory
 }
 
 // contain waits for a runtime, where another one answered first, makes an image of
@@ -135,7 +139,7 @@ func (b *bench) boot(ctx context.Context, program qemu.Program, c bootCase) (out
 		return out, err
 	}
 	defer r.Kill()
-	defer func() { out.killed = r.Guest().Killed }()
+	defer func() { out.starved, _ = r.Guest().Starved() }()
 	for _, stage := range []qemu.Stage{qemu.SSHReady, qemu.Network} {
 		if _, err := r.Reached(ctx, stage); err != nil {
 			return out, err

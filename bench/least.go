@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"floe/internal/arch"
@@ -58,7 +57,7 @@ func (b *bench) least(ctx context.Context) error {
 				return ctx.Err()
 			}
 			fmt.Fprintf(os.Stderr, "%s, -m %d: ssh %.1f s, API %.1f s, container %.1f s, %s (%v)\n", base, memory,
-				one.ssh.Seconds(), one.runtime.Seconds(), one.container, strings.Join(one.killed, " "), err)
+				one.ssh.Seconds(), one.runtime.Seconds(), one.container, one.starved, err)
 			if err == nil {
 				runs = memory
 			}

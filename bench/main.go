@@ -10,6 +10,7 @@
 //	go run ./bench -sticks -pairs 60    the same on a machine that has other work
 //	go run ./bench -roots     only the memory that each kind of root takes
 //	go run ./bench -least     only the least memory of each runtime
+//	go run ./bench -memory    only the memory that system and runtimes leave, as the wizard shows it
 //
 // Figures are medians over the runs, with the least and the greatest, and of
 // many runs with the range in which the median is by 95 %. What is measured against
@@ -40,10 +41,11 @@ func main() {
 	sticks := flag.Bool("sticks", false, "measure only how sticks are written")
 	roots := flag.Bool("roots", false, "measure only the memory that each kind of root takes")
 	least := flag.Bool("least", false, "measure only with how little memory each runtime does")
+	memory := flag.Bool("memory", false, "measure only how much memory system and runtimes leave")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *archs, which{*cold, *sticks, *roots, *least}, *runs, *pairs); err != nil {
+	if err := run(ctx, *archs, which{*cold, *sticks, *roots, *least, *memory}, *runs, *pairs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		if hint := fault.Hint(err); hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
@@ -53,7 +55,7 @@ func main() {
 }
 
 // which of the measurements are wanted besides the usual, or alone.
-type which struct{ cold, sticks, roots, least bool }
+type which struct{ cold, sticks, roots, least, memory bool }
 
 func run(ctx context.Context, archs string, w which, runs, pairs int) error {
 	dir, err := os.MkdirTemp("", "floe-bench-*")
@@ -73,6 +75,8 @@ func run(ctx context.Context, archs string, w which, runs, pairs int) error {
 	switch {
 	case w.roots:
 		steps = []func(context.Context) error{b.compile, b.roots}
+	case w.memory:
+		steps = []func(context.Context) error{b.compile, b.memory}
 	case w.least:
 		steps = []func(context.Context) error{b.compile, b.least}
 	case w.sticks:
