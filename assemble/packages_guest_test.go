@@ -229,6 +229,34 @@ func TestLoadRefuses(t *testing.T) {
 	g.succeeds("tce-load", "-i", "tool")
 }
 
+// What lies beside a package is looked at while its sum is made, and is believed in
+// nothing: neither that the package is right nor that it needs no more.
+func TestLoadAhead(t *testing.T) {
+	g := newGuest(t)
+	g.add(optional, "libs", "", nil)
+	g.add(optional, "tool", "depends libs\n", nil)
+	g.write(optional+"/tool.tcz", "something else")
+	g.refuses("tool: REFUSED", "tce-load", "-i", "tool")
+	g.write(optional+"/tool.tcz", "package tool")
+	g.write(optional+"/tool.tcz.dep", "nothing.tcz\n")
+	g.refuses("tool: not loaded, for it needs nothing", "tce-load", "-i", "tool")
+	if got := g.succeeds("tce-status"); got != "libs\n" {
+		t.Errorf("loaded: %q", got)
+	}
+
+	g = newGuest(t)
+	g.add(optional, "libs", "", nil)
+	g.add(optional, "tool", "depends libs\n", nil)
+	g.must(os.Remove(g.path(optional + "/tool.tcz.dep")))
+	g.succeeds("tce-load", "-i", "tool")
+	if got := g.succeeds("tce-status"); got != "libs\ntool\n" {
+		t.Errorf("loaded: %q", got)
+	}
+	if left, _ := filepath.Glob(g.path("run/tce/sum.*")); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
 // -w downloads with dependencies, -wi loads and remembers, -wl forgets.
 func TestLoadFromMirror(t *testing.T) {
 	g := newGuest(t)
