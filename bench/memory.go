@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"floe/steps"
 )
@@ -37,11 +39,20 @@ func (b *bench) memory(ctx context.Context) error {
 			for _, c.memory = range sizes {
 				var left []float64
 				for range b.runs {
-					one, err := b.boot(ctx, program, c)
-					if err != nil {
-						return err
+					try, cancel := context.WithTimeout(ctx, leastPatience)
+					one, err := b.boot(try, program, c)
+					cancel()
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if err != nil { // too small a machine: it has no figure
+						fmt.Fprintln(os.Stderr, c.name()+err.Error())
+						break
 					}
 					left = append(left, one.availableMB*1e6/(1<<20))
+				}
+				if left == nil {
+					continue
 				}
 				b.add(c.name()+"left", "", "MiB", left...)
 			}
