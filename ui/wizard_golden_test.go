@@ -31,7 +31,7 @@ var allChecks = append(goodChecks[:2:2], Check{Level: OK, Name: "memory", Text: 
 	Check{Level: OK, Name: "qemu", Text: "none on the PATH: brought from the archive when needed"})
 
 // offline is what the last one says without a network.
-var offline = Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: dial tcp: lookup deb.debian.org: no such host",
+var offline = Check{Level: Fail, Name: "archive", Text: "cannot reach the Debian archive: dial tcp: lookup mirror.example: no such host",
 	Hint: "check the network. Another mirror: --mirror URL, FLOE_MIRROR or mirror in floe.toml; a proxy: http_proxy and https_proxy"}
 
 func manyKeys(n int) (keys []keysource.Key) {
