@@ -22,12 +22,14 @@ import (
 const qmpPatience = 30 * time.Second
 
 // roomHint is what to do where a machine's files cannot be written.
-const roomHint = "see to it that there is room in that folder, and that it is yours to write"
+func (f Files) roomHint() string {
+	return "see to it that there is room in " + f.Dir + ", and that it is yours to write"
+}
 
 // startOnce starts QEMU and waits for its first answer.
 func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, error) {
 	if err := s.Files.prepare(m, s.Flash); err != nil {
-		return nil, fault.New(fault.Missing, "prepare machine", m.Name, err, "see to it that there is room in "+s.Files.Dir+", and that it is yours to write")
+		return nil, fault.New(fault.Missing, "prepare machine", m.Name, err, s.Files.roomHint())
 	}
 	argv := Args(m, s)
 	cmd, err := command(argv, s, l.Detach)
@@ -40,7 +42,7 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 	}, true)
 	keep := func() error { // so that what a floe leaves that is killed now is found
 		if err := r.State().write(); err != nil {
-			return fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, roomHint)
+			return fault.New(fault.Missing, "keep the machine's state", s.Files.State, err, s.Files.roomHint())
 		}
 		return nil
 	}

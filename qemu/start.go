@@ -77,7 +77,7 @@ func (h Home) Start(ctx context.Context, p Program, m Machine, l Launch) (*Runni
 	if err != nil {
 		r.Kill()
 		setup.Files.clean()
-		return nil, fault.New(fault.Missing, "keep the machine's state", setup.Files.State, err, roomHint)
+		return nil, fault.New(fault.Missing, "keep the machine's state", setup.Files.State, err, setup.Files.roomHint())
 	}
 	if !l.Detach {
 		context.AfterFunc(ctx, r.Kill)

@@ -161,15 +161,14 @@ func (b *Board) stageRows(s Styles, st *stage, width, detail int) []string {
 	last := strings.TrimSpace(st.log.latest())
 	if quiet := b.now.Sub(st.heard); quiet >= quietAfter {
 		said := s.Warn.Render(s.Glyphs.Warn + " no output for " + span(quiet.Truncate(time.Second)))
-		last = strings.TrimRight("last: "+last, " ")
-		if both := said + s.Muted.Render("  "+last); last != "last:" && (detail < 3 || ansi.StringWidth(both) <= width-2) {
+		if last == "" {
+			return append(rows, "  "+s.fit(said, width-2))
+		}
+		last = "last: " + last
+		if both := said + s.Muted.Render("  "+last); detail < 3 || ansi.StringWidth(both) <= width-2 {
 			return append(rows, "  "+s.fit(both, width-2))
 		}
-		rows = append(rows, "  "+s.fit(said, width-2))
-		if last != "last:" {
-			rows = append(rows, "  "+s.fit(s.Muted.Render(last), width-2))
-		}
-		return rows
+		return append(rows, "  "+s.fit(said, width-2), "  "+s.fit(s.Muted.Render(last), width-2))
 	}
 	if detail == 3 && last != "" {
 		rows = append(rows, "  "+s.fit(s.Muted.Render(last), width-2))
