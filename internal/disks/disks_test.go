@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestDescriptions reads disks of all kinds.
@@ -231,4 +232,16 @@ func FuzzSysfs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSickDiskIsNotWaitedFor: a device that does not answer tells nothing, and holds nobody up.
+func TestSickDiskIsNotWaitedFor(t *testing.T) {
+	never := make(chan struct{})
+	defer close(never)
+	if b := inTime(time.Millisecond, func() []byte { <-never; return []byte("late") }); b != nil {
+		t.Errorf("read %q", b)
+	}
+	if b := inTime(time.Hour, func() []byte { return []byte("soon") }); string(b) != "soon" {
+		t.Errorf("read %q", b)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,17 +41,38 @@ var signatures = []signature{
 // head is how much of a device the signatures reach over, in bytes.
 const head = 0x10240
 
+// patience is how long a device may take to be looked at. One that is failing
+// can take half a minute for each block, and would keep all others from being
+// listed.
+const patience = 2 * time.Second
+
 // probe looks at a device for the signature of a file system. It needs the
 // right to read it, and is silent otherwise.
 func probe(path string) (kind, label string) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return "", ""
+	b := inTime(patience, func() []byte {
+		f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return nil
+		}
+		defer f.Close()
+		b := make([]byte, head)
+		n, _ := f.ReadAt(b, 0)
+		return b[:n]
+	})
+	return recognize(b)
+}
+
+// inTime gives what read reads if that takes no longer than limit. The kernel
+// lets nobody take back a read, so a late one ends when it ends.
+func inTime(limit time.Duration, read func() []byte) []byte {
+	done := make(chan []byte, 1)
+	go func() { done <- read() }()
+	select {
+	case b := <-done:
+		return b
+	case <-time.After(limit):
+		return nil
 	}
-	defer f.Close()
-	b := make([]byte, head)
-	n, _ := f.ReadAt(b, 0)
-	return recognize(b[:n])
 }
 
 func recognize(b []byte) (kind, label string) {
