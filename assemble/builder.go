@@ -145,7 +145,7 @@ func scratch(dir string) (work string, remove func() error, err error) {
 // keys.
 func (b *Builder) runner(ctx context.Context, name string, packages []string, tools []sandbox.Tool) (sandbox.Runner, string, error) {
 	if b.opt.Toolchain == Host {
-		if err := sandbox.CheckHost(tools); err != nil {
+		if err := sandbox.CheckHost(ctx, tools); err != nil {
 			return nil, "", err
 		}
 		id, err := hostIdentity(ctx, tools)

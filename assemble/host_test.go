@@ -1,11 +1,14 @@
 package assemble
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"floe/internal/arch"
 	"floe/internal/debian"
+	"floe/internal/sandbox"
 	"floe/internal/store"
 	"floe/internal/tcz"
 )
@@ -44,6 +47,54 @@ func TestToolsForHosts(t *testing.T) {
 					if p.Arch != host.Debian() && p.Arch != "all" && !slices.Contains(files, p.Name+":"+p.Arch) {
 						t.Errorf("%s for %s on %s has %s", name, target, host, p)
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestHostToolsAreBrought: what a host has to have that builds with its own tools is what the
+// archive's packages bring for everybody else.
+func TestHostToolsAreBrought(t *testing.T) {
+	dir, err := store.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b := New(Options{Store: s})
+	host := arch.Host()
+	for _, target := range arch.All() {
+		for _, c := range []struct {
+			name     string
+			packages []string
+			tools    []sandbox.Tool
+		}{
+			{"compiler", compilerPackages(host, target), compilerTools(host, target)},
+			{"mastering", masteringPackages(host, target), masteringTools(host, target)},
+			{"packaging", tcz.Packages(), tcz.Tools()},
+		} {
+			root, err := b.Tools(t.Context(), c.name, c.packages...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tool := range c.tools {
+				path := tool.Name
+				switch {
+				case tool.Program():
+					path = "/usr/bin/" + path
+				case !filepath.IsAbs(path):
+					path = "/usr/include/" + strings.Trim(path, "<>")
+				}
+				_, err := root.Path(path)
+				if err != nil {
+					_, err = root.Path(strings.Replace(path, "/usr/include/", "/usr/include/"+host.Triplet()+"/", 1))
+				}
+				if err != nil {
+					t.Errorf("%s for %s: %s is asked of a host, and not brought: %v", c.name, target, tool.Name, err)
 				}
 			}
 		}

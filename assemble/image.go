@@ -24,6 +24,7 @@ import (
 	"floe/internal/grub"
 	"floe/internal/iso"
 	"floe/internal/report"
+	"floe/internal/sandbox"
 	"floe/internal/store"
 	"floe/kernel"
 )
@@ -79,7 +80,7 @@ func (b *Builder) Image(ctx context.Context, spec Spec) (*Image, error) {
 	if err != nil {
 		return nil, fault.New(fault.Usage, "make the image", spec.Output, err, "")
 	}
-	if err := writable(out); err != nil {
+	if err := Ready(ctx, b.opt.Toolchain, spec.Arch, out); err != nil {
 		return nil, err
 	}
 	if a := spec.Board.Arch(); spec.Board.Chosen() && a != spec.Arch {
@@ -105,8 +106,15 @@ func (b *Builder) Image(ctx context.Context, spec Spec) (*Image, error) {
 	return image, nil
 }
 
-// writable finds out early, before a quarter of an hour of work, that the
-// image could not be written.
+// Ready finds out early, before a quarter of an hour of work, that an image for
+// target could not be made with toolchain, or not be written to out.
+func Ready(ctx context.Context, toolchain string, target arch.Arch, out string) error {
+	if err := writable(out); err != nil || toolchain != Host {
+		return err
+	}
+	return sandbox.CheckHost(ctx, HostTools(arch.Host(), target))
+}
+
 func writable(out string) error {
 	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
 		return fault.New(fault.Usage, "make the image", out, fmt.Errorf("it is there and is no file"),

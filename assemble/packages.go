@@ -125,6 +125,9 @@ func (b *Builder) Tools(ctx context.Context, name string, packages ...string) (*
 func hostIdentity(ctx context.Context, tools []sandbox.Tool) (string, error) {
 	var b strings.Builder
 	for _, t := range tools {
+		if !t.Program() {
+			continue
+		}
 		path, err := exec.LookPath(t.Name)
 		if err != nil {
 			return "", fault.New(fault.Missing, "find", t.Name, err, "Install "+t.Package+".")

@@ -2,10 +2,10 @@ package assemble
 
 import (
 	"context"
-	"strings"
 
 	"floe/internal/arch"
 	"floe/internal/debian"
+	"floe/internal/grub"
 	"floe/internal/sandbox"
 	"floe/internal/store"
 	"floe/internal/userland"
@@ -43,52 +43,23 @@ func gnuPackage(a arch.Arch) string {
 // platform for that platform's own architecture only.
 func masteringPackages(host, target arch.Arch) []string {
 	list := []string{"grub-common", "xz-utils", "zstd"}
-	for _, name := range grubPackages[target] {
-		if target != host {
-			name = foreign(name, target)
-		}
-		list = append(list, name)
+	for _, m := range grub.ModulesFor(target) {
+		list = append(list, native(m.Package, host, target))
 	}
 	return list
 }
 
-var grubPackages = map[arch.Arch][]string{
-	arch.AMD64: {"grub-efi-amd64-bin", "grub-pc-bin"},
-	arch.ARM64: {"grub-efi-arm64-bin"},
-}
-
-// compilerTools are the same for a host that brings its own.
-func compilerTools(target arch.Arch) []sandbox.Tool {
-	return []sandbox.Tool{
-		{Name: "gcc", Reason: "compiles the kernel and the userland", Package: "gcc"},
-		{Name: "make", Reason: "runs the builds", Package: "make"},
-		{Name: "ld", Reason: "links the kernel", Package: "binutils"},
-		{Name: "flex", Reason: "generates the reader of Kconfig files", Package: "flex"},
-		{Name: "bison", Reason: "generates the reader of Kconfig files", Package: "bison"},
-		{Name: "bc", Reason: "computes the kernel's time constants", Package: "bc"},
-		{Name: "perl", Reason: "runs some of the kernel's generators", Package: "perl"},
-		{Name: "xz", Reason: "compresses the kernel and the initrd", Package: "xz-utils"},
-		{Name: "tar", Reason: "unpacks sources", Package: "tar"},
-		{Name: "patch", Reason: "applies Debian's changes to sources", Package: "patch"},
-		{Name: "bzip2", Reason: "unpacks sources", Package: "bzip2"},
-		{Name: "strip", Reason: "makes programs smaller", Package: "binutils"},
-		{Name: "zstd", Reason: "compresses the kernel for arm64", Package: "zstd"},
-		{Name: target.Musl() + "-gcc", Reason: "compiles and links the userland", Package: "musl-dev"},
+// native names a package of target's architecture as the host's apt does.
+func native(name string, host, target arch.Arch) string {
+	if host == target {
+		return name
 	}
-}
-
-// masteringTools are the same for a host that brings its own.
-func masteringTools(target arch.Arch) []sandbox.Tool {
-	return []sandbox.Tool{
-		{Name: "grub-mkimage", Reason: "makes the boot loader's images", Package: strings.Join(append([]string{"grub-common"}, grubPackages[target]...), ", ")},
-		{Name: "xz", Reason: "compresses the initrd", Package: "xz-utils"},
-		{Name: "zstd", Reason: "compresses the initrd", Package: "zstd"},
-	}
+	return foreign(name, target)
 }
 
 // compiler gives what compiles for target, and its identity for keys.
 func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
-	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools(target))
+	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools(b.opt.Host, target))
 }
 
 // compiled makes something from the archive's sources with what compiles for
@@ -113,5 +84,5 @@ func (b *Builder) compiled(ctx context.Context, target arch.Arch,
 
 // mastering gives what makes boot images for target, and its identity.
 func (b *Builder) mastering(ctx context.Context, target arch.Arch) (sandbox.Runner, string, error) {
-	return b.runner(ctx, "mastering", masteringPackages(b.opt.Host, target), masteringTools(target))
+	return b.runner(ctx, "mastering", masteringPackages(b.opt.Host, target), masteringTools(b.opt.Host, target))
 }

@@ -33,6 +33,11 @@ func buildCommand(out *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, plan := range plans { // what the last one lacks is told before the first is built
+				if err := assemble.Ready(cmd.Context(), plan.Toolchain, plan.Arch, plan.Output); err != nil {
+					return err
+				}
+			}
 			for _, plan := range plans {
 				out.hints(plan)
 				image, err := out.build(cmd.Context(), plan)

@@ -3,9 +3,12 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/doctor"
 	"floe/internal/fault"
 	"floe/internal/store"
+	"floe/steps"
 	"floe/ui"
 )
 
@@ -28,7 +31,7 @@ func doctorCommand(out *terminal) *cobra.Command {
 					return err
 				}
 			}
-			host := doctor.Host{StoreDir: dir, Mirror: plan.Mirror, Arch: plan.Arch}
+			host := doctorHost(plan, dir)
 			failed := false
 			for _, check := range doctor.Checks() {
 				f := check(cmd.Context(), host)
@@ -44,6 +47,15 @@ func doctorCommand(out *terminal) *cobra.Command {
 			return nil
 		},
 	}
-	addPlanFlags(cmd, "arch", "mirror")
+	addPlanFlags(cmd, "arch", "mirror", "toolchain")
 	return cmd
+}
+
+// doctorHost is what the doctor looks at for a plan, with the store in dir.
+func doctorHost(plan *steps.Plan, dir string) doctor.Host {
+	host := doctor.Host{StoreDir: dir, Mirror: plan.Mirror, Arch: plan.Arch}
+	if plan.Toolchain == assemble.Host {
+		host.Tools = assemble.HostTools(arch.Host(), plan.Arch)
+	}
+	return host
 }

@@ -92,7 +92,7 @@ func (h *house) Checks() []func(context.Context) ui.Check {
 			dir = ""
 		}
 	}
-	host := doctor.Host{StoreDir: dir, Mirror: plan.Mirror, Arch: plan.Arch}
+	host := doctorHost(plan, dir)
 	var list []func(context.Context) ui.Check
 	for _, check := range doctor.Checks() {
 		list = append(list, func(ctx context.Context) ui.Check {

@@ -49,6 +49,7 @@ type Host struct {
 	StoreDir string
 	Mirror   string // as in the plan
 	Arch     arch.Arch
+	Tools    []sandbox.Tool // what builds take from this machine; none if they bring their own
 }
 
 // What a build needs, measured from an empty store.
@@ -60,7 +61,7 @@ const (
 // Checks are the checks in the order in which they are shown. Each may take a
 // few seconds.
 func Checks() []func(context.Context, Host) Finding {
-	return []func(context.Context, Host) Finding{system, disk, memory, namespaces, accel, emulator, archive}
+	return []func(context.Context, Host) Finding{system, disk, memory, toolchain, accel, emulator, archive}
 }
 
 func system(_ context.Context, h Host) Finding {
@@ -126,14 +127,23 @@ func meminfo(text, key string) int {
 	return 0
 }
 
-// namespacesText is what is so where the sandbox works.
-const namespacesText = "builds without root and without this machine's tools"
+// What is so where builds work.
+const (
+	namespacesText = "builds without root and without this machine's tools"
+	toolsText      = "builds with this machine's own tools, which are all here"
+)
 
-func namespaces(context.Context, Host) Finding {
-	f := Finding{Name: "sandbox", Text: namespacesText}
-	if err := sandbox.Probe(); err != nil {
+// toolchain looks for what builds run in: the sandbox, or this machine's own tools.
+func toolchain(ctx context.Context, h Host) Finding {
+	f, err := Finding{Name: "sandbox", Text: namespacesText}, error(nil)
+	if h.Tools == nil {
+		err = sandbox.Probe()
+	} else {
+		f.Name, f.Text = "tools", toolsText
+		err = sandbox.CheckHost(ctx, h.Tools)
+	}
+	if err != nil {
 		f = failed(f, err)
-		f.Hint += "; or build with this machine's own tools: --toolchain host"
 	}
 	return f
 }

@@ -85,15 +85,15 @@ func menuModules() []string {
 // CoreBIOS makes the image for BIOS. Work is a folder that run may write in;
 // nothing stays there.
 func CoreBIOS(ctx context.Context, run sandbox.Runner, work string) (BIOS, error) {
-	dir, err := moduleDir(run, "i386-pc")
+	dir, err := moduleDir(run, biosPlatform)
 	if err != nil {
 		return BIOS{}, err
 	}
 	mbr, err := os.ReadFile(filepath.Join(dir, "boot_hybrid.img"))
 	if err != nil {
-		return BIOS{}, missing("i386-pc", err)
+		return BIOS{}, missing(biosPlatform, err)
 	}
-	core, err := mkimage(ctx, run, work, "i386-pc-eltorito", "", biosModules())
+	core, err := mkimage(ctx, run, work, biosPlatform+"-eltorito", "", biosModules())
 	if err != nil {
 		return BIOS{}, err
 	}
@@ -187,12 +187,37 @@ func moduleDir(run sandbox.Runner, platform string) (string, error) {
 	return dir, nil
 }
 
+// Modules are what images are made of, for one platform of GRUB.
+type Modules struct {
+	Folder  string // where they are
+	Package string // the Debian package that has them
+}
+
+// ModulesFor lists what the images for an architecture are made of.
+func ModulesFor(a arch.Arch) (list []Modules) {
+	platforms := []string{a.GRUB()}
+	if a == arch.AMD64 {
+		platforms = append(platforms, biosPlatform)
+	}
+	for _, p := range platforms {
+		list = append(list, Modules{modulesIn + "/" + p, packageOf(p)})
+	}
+	return list
+}
+
+// biosPlatform is GRUB's platform for BIOS.
+const biosPlatform = "i386-pc"
+
+// packageOf gives the Debian package with the modules for a platform.
+func packageOf(platform string) string {
+	return map[string]string{biosPlatform: "grub-pc-bin", "x86_64-efi": "grub-efi-amd64-bin", "arm64-efi": "grub-efi-arm64-bin"}[platform]
+}
+
 // missing is the error of modules that are not there.
 func missing(platform string, err error) error {
-	packages := map[string]string{"i386-pc": "grub-pc-bin", "x86_64-efi": "grub-efi-amd64-bin", "arm64-efi": "grub-efi-arm64-bin"}
 	hint := ""
 	if errors.Is(err, fs.ErrNotExist) {
-		hint = "Debian's package " + packages[platform] + " has them"
+		hint = "Debian's package " + packageOf(platform) + " has them"
 	}
 	return fault.New(fault.Missing, "find GRUB's modules for", platform, err, hint)
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,34 +43,55 @@ func (Host) Run(ctx context.Context, c Command) error {
 	return err
 }
 
-// Tool is a program that a build needs from the host.
+// Tool is something that a build needs from the host: a program; a C header,
+// whose name is in angle brackets, as a program would include it; or a file or
+// folder, whose name is a path.
 type Tool struct {
-	Name    string // as looked up on PATH
-	Reason  string // what it is needed for: "to compile the kernel"
+	Name    string
+	Reason  string // what it is needed for: "compiles the kernel"
 	Package string // the Debian package that has it; "": the same name
 }
 
-// CheckHost looks for every tool on the host's PATH. If any is missing, the
-// error is one fault.Missing that names them all, each with its reason, and
-// hints at the packages that have them.
-func CheckHost(tools []Tool) error {
+// Program tells whether t is a program, which is looked up on PATH.
+func (t Tool) Program() bool { return !t.header() && !filepath.IsAbs(t.Name) }
+
+func (t Tool) header() bool { return strings.HasPrefix(t.Name, "<") }
+
+// there looks for t on the host.
+func (t Tool) there(ctx context.Context) bool {
+	switch {
+	case t.header(): // only the compiler knows where it looks for them
+		cmd := exec.CommandContext(ctx, "gcc", "-E", "-xc", "-o", os.DevNull, "-")
+		cmd.Stdin = strings.NewReader("#include " + t.Name + "\n")
+		return cmd.Run() == nil
+	case filepath.IsAbs(t.Name):
+		_, err := os.Stat(t.Name)
+		return err == nil
+	}
+	_, err := exec.LookPath(t.Name)
+	return err == nil
+}
+
+// CheckHost looks for every tool on the host. If any is missing, the error is
+// one fault.Missing that names them all, each with its reason, and hints at the
+// packages that have them.
+func CheckHost(ctx context.Context, tools []Tool) error {
 	var missing, packages []string
 	for _, t := range tools {
-		if _, err := exec.LookPath(t.Name); err == nil {
+		if t.there(ctx) {
 			continue
 		}
-		missing = append(missing, fmt.Sprintf("%s (%s)", t.Name, t.Reason))
-		pkg := t.Package
-		if pkg == "" {
-			pkg = t.Name
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		packages = append(packages, pkg)
+		missing = append(missing, fmt.Sprintf("%s (%s)", t.Name, t.Reason))
+		packages = append(packages, strings.Fields(cmp.Or(t.Package, t.Name))...)
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	slices.Sort(packages)
 	packages = slices.Compact(packages)
-	return fault.New(fault.Missing, "find the host's tools", "", errors.New("not on PATH: "+strings.Join(missing, ", ")),
+	return fault.New(fault.Missing, "find the host's tools", "", errors.New("not here: "+strings.Join(missing, ", ")),
 		"on Debian: apt install "+strings.Join(packages, " ")+"; or use floe's own: --toolchain sandbox")
 }

@@ -359,18 +359,21 @@ func TestPath(t *testing.T) {
 }
 
 func TestCheckHost(t *testing.T) {
-	if err := CheckHost([]Tool{{"sh", "to run scripts", "dash"}}); err != nil {
+	here := t.TempDir()
+	if err := CheckHost(t.Context(), []Tool{{"sh", "to run scripts", "dash"}, {here, "to keep files", ""}}); err != nil {
 		t.Error(err)
 	}
-	err := CheckHost([]Tool{
+	err := CheckHost(t.Context(), []Tool{
 		{"no-such-cc", "to compile the kernel", "gcc"}, {"sh", "", ""}, {"no-such-ld", "to link it", "binutils"},
 		{"no-such-as", "to assemble it", "binutils"}, {Name: "no-such-bc", Reason: "to compute"},
+		{"<no/such.h>", "to read", "libsuch-dev"}, {here + "/none", "to keep", "some more"},
 	})
-	want := "not on PATH: no-such-cc (to compile the kernel), no-such-ld (to link it), no-such-as (to assemble it), no-such-bc (to compute)"
+	want := "not here: no-such-cc (to compile the kernel), no-such-ld (to link it), no-such-as (to assemble it), no-such-bc (to compute), " +
+		"<no/such.h> (to read), " + here + "/none (to keep)"
 	if err == nil || !strings.Contains(err.Error(), want) || fault.Code(err) != int(fault.Missing) {
 		t.Errorf("got %v", err)
 	}
-	if hint := fault.Hint(err); !strings.Contains(hint, "apt install binutils gcc no-such-bc; or use floe") {
+	if hint := fault.Hint(err); !strings.Contains(hint, "apt install binutils gcc libsuch-dev more no-such-bc some; or use floe") {
 		t.Errorf("hint %q", hint)
 	}
 }
