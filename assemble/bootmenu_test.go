@@ -3,7 +3,6 @@ package assemble_test
 import (
 	"context"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -410,41 +409,6 @@ func swapDisk(t *testing.T, label string) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return disk
-}
-
-// logServer hears what a machine logs to this host.
-type logServer struct {
-	t    *testing.T
-	conn net.PacketConn
-	port string
-}
-
-func listen(t *testing.T) *logServer {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
-	return &logServer{t, conn, port}
-}
-
-// hear waits for a text.
-func (l *logServer) hear(text string) {
-	l.t.Helper()
-	l.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	buf := make([]byte, 4096)
-	for {
-		n, _, err := l.conn.ReadFrom(buf)
-		if err != nil {
-			l.t.Errorf("%q was never sent: %v", text, err)
-			return
-		}
-		if strings.Contains(string(buf[:n]), text) {
-			return
-		}
-	}
 }
 
 // TestLoad reads back from an image what its boot loader would load.
