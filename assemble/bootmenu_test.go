@@ -1,157 +1,18 @@
 package assemble_test
 
 import (
-	"context"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"floe/assemble"
-	"floe/internal/arch"
 	"floe/internal/bootcode"
 	"floe/internal/fault"
 	"floe/internal/sshclient"
 	"floe/qemu"
-)
-
-// seat is a person at a machine's serial console.
-type seat struct {
-	t    *testing.T
-	keys io.Writer
-
-	mu    sync.Mutex
-	shown strings.Builder // without the terminal's escape sequences
-	seen  int             // bytes of shown that were waited for already
-}
-
-var escapeSequence = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|[()][0-9A-Za-z]|[@-Z\\-_=>78])|\r`)
-
-// sit takes the seat, before the machine has said anything that matters.
-func sit(t *testing.T, r *qemu.Running) *seat {
-	t.Helper()
-	in, keys := io.Pipe()
-	s := &seat{t: t, keys: keys}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.Attach(ctx, qemu.Attach{In: in, Out: s})
-	}()
-	t.Cleanup(func() { cancel(); keys.Close(); <-done })
-	return s
-}
-
-func (s *seat) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shown.Write(p)
-	return len(p), nil
-}
-
-// since gives what was shown after what was waited for last.
-func (s *seat) since() (text string, all int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	raw := s.shown.String()
-	return escapeSequence.ReplaceAllString(raw[s.seen:], ""), len(raw)
-}
-
-// sees waits until all the texts were shown, in any order, since the last time.
-func (s *seat) sees(texts ...string) string {
-	s.t.Helper()
-	text, missing := s.seesWithin(patience, texts...)
-	if missing != "" {
-		s.t.Fatalf("%q is not shown; since the last time:\n%s", missing, text)
-	}
-	return text
-}
-
-// presses presses a key until the texts are shown. On a busy host the bytes of
-// one key can be further apart than GRUB waits for them, and it takes them for
-// several keys then.
-func (s *seat) presses(key string, texts ...string) {
-	s.t.Helper()
-	for range 10 {
-		s.types(key)
-		if _, missing := s.seesWithin(patience/10, texts...); missing == "" {
-			return
-		}
-	}
-	text, _ := s.since()
-	s.t.Fatalf("%q does not show %q:\n%s", key, texts, text)
-}
-
-// seesWithin is sees with a patience; it gives a text that is missing.
-func (s *seat) seesWithin(patience time.Duration, texts ...string) (text, missing string) {
-	deadline := time.Now().Add(patience)
-	for {
-		text, all := s.since()
-		missing := ""
-		for _, want := range texts {
-			if !strings.Contains(text, want) {
-				missing = want
-			}
-		}
-		if missing == "" {
-			s.mu.Lock()
-			s.seen = all
-			s.mu.Unlock()
-			return text, ""
-		}
-		if time.Now().After(deadline) {
-			return text, missing
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// types types, a little slower than a serial port could.
-func (s *seat) types(text string) {
-	s.t.Helper()
-	for piece := text; piece != ""; {
-		n := min(8, len(piece))
-		if strings.HasPrefix(piece, "\x1b") {
-			n = len(piece) // the sequence of one key belongs together
-		}
-		if _, err := io.WriteString(s.keys, piece[:n]); err != nil {
-			s.t.Fatal(err)
-		}
-		piece = piece[n:]
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// says runs a command of a root shell at the console and gives what it printed.
-func (s *seat) says(command string) string {
-	s.t.Helper()
-	// In pieces, so that the echo of the command is not taken for its output.
-	s.types("echo BE''GIN; " + command + "; echo EN''D\r")
-	text := s.sees("BEGIN", "END\n")
-	_, text, _ = strings.Cut(text, "BEGIN\n")
-	text, _, _ = strings.Cut(text, "END\n")
-	return strings.TrimSpace(text)
-}
-
-// Keys as terminals send them.
-const (
-	f2Xterm  = "\x1bOQ"
-	f3Xterm  = "\x1bOR"
-	f4Xterm  = "\x1bOS"
-	f3Linux  = "\x1b[[C"
-	f4PuTTY  = "\x1b[14~"
-	downKey  = "\x1b[B"
-	eraseKey = "\x7f"
-	ctrlE    = "\x05"
-	ctrlN    = "\x0e"
-	ctrlX    = "\x18"
 )
 
 // TestPromptTakesCodes goes through the menu as a person at a serial console
@@ -340,75 +201,6 @@ func TestEditedLine(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
-}
-
-// otherData makes a data disk that Floe must leave alone.
-func otherData(t *testing.T) string {
-	t.Helper()
-	return ext4(t, t.TempDir(), "-L", "floe-data")
-}
-
-// packagesDisk makes a disk labelled "stuff" with a package in the folder
-// "packages", the load list "lab.lst" that names it, and a list that is signed.
-func packagesDisk(t *testing.T, name string) string {
-	t.Helper()
-	f := shared()
-	list, err := f.builder.Packages(t.Context(), arch.AMD64, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums := assemble.PackageSums(list)
-	signature, err := assemble.SignSums(sums, f.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string][]byte{
-		"lab.lst": []byte(name + ".tcz\n"), assemble.SumsFile: sums, assemble.SignatureFile: signature,
-	}
-	for _, p := range list {
-		if files["optional/"+filepath.Base(p.Path())], err = os.ReadFile(p.Path()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	work := t.TempDir()
-	for path, data := range files {
-		path = filepath.Join(work, "disk", "packages", path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return ext4(t, work, "-L", "stuff", "-d", "disk")
-}
-
-// ext4 makes an image of a file system in a folder.
-func ext4(t *testing.T, work string, options ...string) string {
-	t.Helper()
-	root, err := shared().builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	output(t, root, work, append(append([]string{"mke2fs", "-q", "-t", "ext4"}, options...), "disk.img", "16M")...)
-	return filepath.Join(work, "disk.img")
-}
-
-// swapDisk makes an image of a disk to swap to, with busybox.
-func swapDisk(t *testing.T, label string) string {
-	t.Helper()
-	entry, err := shared().builder.Userland(t.Context(), arch.AMD64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	disk := filepath.Join(t.TempDir(), "swap.img")
-	if err := os.WriteFile(disk, make([]byte, 16<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(filepath.Join(entry.Path, "busybox"), "mkswap", "-L", label, disk).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return disk
 }
 
 // TestLoad reads back from an image what its boot loader would load.

@@ -1,0 +1,80 @@
+package assemble_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"floe/assemble"
+	"floe/internal/arch"
+)
+
+// otherData makes a data disk that Floe must leave alone.
+func otherData(t *testing.T) string {
+	t.Helper()
+	return ext4(t, t.TempDir(), "-L", "floe-data")
+}
+
+// packagesDisk makes a disk labelled "stuff" with a package in the folder
+// "packages", the load list "lab.lst" that names it, and a list that is signed.
+func packagesDisk(t *testing.T, name string) string {
+	t.Helper()
+	f := shared()
+	list, err := f.builder.Packages(t.Context(), arch.AMD64, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := assemble.PackageSums(list)
+	signature, err := assemble.SignSums(sums, f.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{
+		"lab.lst": []byte(name + ".tcz\n"), assemble.SumsFile: sums, assemble.SignatureFile: signature,
+	}
+	for _, p := range list {
+		if files["optional/"+filepath.Base(p.Path())], err = os.ReadFile(p.Path()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work := t.TempDir()
+	for path, data := range files {
+		path = filepath.Join(work, "disk", "packages", path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ext4(t, work, "-L", "stuff", "-d", "disk")
+}
+
+// ext4 makes an image of a file system in a folder.
+func ext4(t *testing.T, work string, options ...string) string {
+	t.Helper()
+	root, err := shared().builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output(t, root, work, append(append([]string{"mke2fs", "-q", "-t", "ext4"}, options...), "disk.img", "16M")...)
+	return filepath.Join(work, "disk.img")
+}
+
+// swapDisk makes an image of a disk to swap to, with busybox.
+func swapDisk(t *testing.T, label string) string {
+	t.Helper()
+	entry, err := shared().builder.Userland(t.Context(), arch.AMD64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := filepath.Join(t.TempDir(), "swap.img")
+	if err := os.WriteFile(disk, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(filepath.Join(entry.Path, "busybox"), "mkswap", "-L", label, disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return disk
+}
