@@ -25,8 +25,6 @@ func setKeys(p *Plan, values []string) error {
 			return errors.New("a key is empty")
 		case v == NoKey && len(values) > 1:
 			return errors.New("'none' goes with no other key")
-		case IsPrivate(v):
-			return ErrPrivate
 		}
 		keys = append(keys, v)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -182,6 +183,16 @@ func TestBadAnswers(t *testing.T) {
 		}
 		if fault.Code(err) != int(fault.Usage) {
 			t.Errorf("%s=%q: exit code %d", tt.key, tt.value, fault.Code(err))
+		}
+	}
+}
+
+// TestNoPrivateKeyIsAnAnswer: not to any question, and none is said.
+func TestNoPrivateKeyIsAnAnswer(t *testing.T) {
+	for _, step := range All() {
+		_, _, err := Resolve(Source{"flag", map[string][]string{step.Key: {"x -----BEGIN OPENSSH PRIVATE KEY----- c2VjcmV0"}}})
+		if !errors.Is(err, ErrPrivate) || strings.Contains(err.Error(), "c2Vj") {
+			t.Errorf("%s: %v", step.Key, err)
 		}
 	}
 }

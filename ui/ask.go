@@ -98,7 +98,7 @@ func (a *asker) item(n int, text string) {
 }
 
 // line asks for one line. The words back, quit and ? are not answers; with an
-// = before them they are. about names what is asked, and flag how to answer it
+// = before them they are. Neither is a private key, and none of its lines. about names what is asked, and flag how to answer it
 // on the command line, should the input end.
 func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
 	for {
@@ -106,6 +106,13 @@ func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
 		text, err := a.next(about, flag)
 		if err != nil {
 			return "", err
+		}
+		if steps.IsPrivate(text) {
+			a.tell("Private key refused. Its lines are read to their end and dropped. A key's .pub line is wanted, and only where a key is asked for.")
+			if err := a.swallow(text, about, flag); err != nil {
+				return "", err
+			}
+			continue
 		}
 		switch word := strings.TrimSpace(text); strings.ToLower(word) {
 		case "back":

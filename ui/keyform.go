@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"charm.land/bubbles/v2/key"
 	"charm.land/bubbles/v2/textinput"
@@ -20,17 +19,7 @@ type keyForm struct {
 	service  int
 	input    textinput.Model
 	waiting  bool
-	deaf     int // counts keys that are swallowed, since a private key is being typed
 }
-
-// deafMsg ends the swallowing, unless more came since.
-type deafMsg int
-
-// refusedPrivate is what is said of a private key, in any field.
-const refusedPrivate = "Private key refused and wiped. Paste the .pub line."
-
-// deafFor is how long nothing must be typed after a private key was.
-const deafFor = 300 * time.Millisecond
 
 func newKeyForm(w way, services []string) *keyForm {
 	form := &keyForm{way: w, services: services, input: newInput()}
@@ -44,12 +33,6 @@ func newKeyForm(w way, services []string) *keyForm {
 func (k *keyForm) wipe() { k.input.Reset() }
 
 func (k *keyForm) forward(msg tea.Msg) (cmd tea.Cmd) {
-	if d, ok := msg.(deafMsg); ok {
-		if int(d) == k.deaf {
-			k.deaf = 0
-		}
-		return nil
-	}
 	k.input, cmd = k.input.Update(msg)
 	return cmd
 }
@@ -74,8 +57,6 @@ func (s *keysScreen) updateSearch(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 	k, form := newKeyMap(unicodeGlyphs), s.form
 	switch {
-	case form.deaf > 0:
-		return sayIntent{Fail, refusedPrivate}, form.listenLater()
 	case is(msg, k.Back):
 		s.form = nil
 		return nil, nil
@@ -91,13 +72,6 @@ func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 		return s.submit()
 	}
 	return nil, form.forward(msg)
-}
-
-// listenLater swallows a key.
-func (k *keyForm) listenLater() tea.Cmd {
-	k.deaf++
-	n := k.deaf
-	return tea.Tick(deafFor, func(time.Time) tea.Msg { return deafMsg(n) })
 }
 
 // submit does what the form is for.
@@ -126,14 +100,12 @@ func (s *keysScreen) submit() (intent, tea.Cmd) {
 	}
 }
 
-// pasted reads what is in the paste field. A private key is wiped, and what is
-// typed behind it, as terminals without bracketed paste do, is swallowed.
+// pasted reads what is in the paste field.
 func (s *keysScreen) pasted(text string) (intent, tea.Cmd) {
 	keys, err := steps.ReadKeys([]byte(text))
 	if err != nil {
 		if steps.IsPrivate(text) {
-			s.form.wipe()
-			return sayIntent{Fail, refusedPrivate}, s.form.listenLater()
+			return privateIntent{}, nil
 		}
 		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA… me@home' is wanted"}, nil
 	}
