@@ -124,6 +124,9 @@ func (s Step) Set(p *Plan, values []string) error {
 	if slices.ContainsFunc(values, IsPrivate) {
 		return s.wrong(values, "%w", ErrPrivate)
 	}
+	if slices.ContainsFunc(values, controls) {
+		return s.wrong(values, "control characters are no part of an answer")
+	}
 	if !s.Many && len(values) != 1 {
 		return s.wrong(values, "one value is wanted, %d are there", len(values))
 	}

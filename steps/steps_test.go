@@ -167,6 +167,11 @@ func TestBadAnswers(t *testing.T) {
 		{"boot-codes", "tz=Berlin", "did you mean Europe/Berlin"},
 		{"output", "", "wanted"},
 		{"output", "images/", "folder"},
+		{"output", "~/", "folder"},
+		{"output", "\x1b]0;x\a.iso", "control characters"},
+		{"output", "a\x00b", "control characters"},
+		{"mirror", "http://x/\u009b", "control characters"},
+		{"ssh-key", "id\x1b[2J.pub", "control characters"},
 		{"boot-codes", strings.Repeat("x", 1025), "too many"},
 		{"mirror", "ftp://x/debian", "http://"},
 		{"mirror", "mirror.example", "http://"},
@@ -184,6 +189,16 @@ func TestBadAnswers(t *testing.T) {
 		if fault.Code(err) != int(fault.Usage) {
 			t.Errorf("%s=%q: exit code %d", tt.key, tt.value, fault.Code(err))
 		}
+	}
+}
+
+// TestHomeOfOutput: ~/ is the home folder, wherever the answer comes from; the command line
+// for the plan then means the same file.
+func TestHomeOfOutput(t *testing.T) {
+	t.Setenv("HOME", "/home/ada")
+	plan, _, err := Resolve(Source{"flag", map[string][]string{"output": {"~/x.iso"}}})
+	if err != nil || plan.Output != "/home/ada/x.iso" || !strings.HasSuffix(plan.Command(), "--output /home/ada/x.iso") {
+		t.Errorf("%q, %v: %s", plan.Output, err, plan.Command())
 	}
 }
 

@@ -275,8 +275,8 @@ func (a *asker) question(step steps.Step) error {
 // refused says why a path is none where anything can go: that would fail only once the
 // person is gone.
 func (a *asker) refused(step steps.Step, values []string) string {
-	if step.Kind == steps.Path && a.flow.Check(step.Key, values) == nil {
-		if level, text := a.house.LookAt(a.ctx, strings.Join(values, "")); level == Fail {
+	if plan, err := a.flow.With(step.Key, values); err == nil && step.Kind == steps.Path {
+		if level, text := a.house.LookAt(a.ctx, step.Values(plan)[0]); level == Fail {
 			return text
 		}
 	}

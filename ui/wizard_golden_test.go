@@ -108,7 +108,7 @@ var scenes = map[string]struct {
 	"memory-scarce": {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "96") }},
 	"memory-error":  {testHouse{}, func(r *rig) { r.goTo("Memory").press("ctrl+u", "63") }},
 	"path":          {testHouse{}, func(r *rig) { r.goTo("Image") }},
-	"path-warning":  {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/x.iso") }},
+	"path-warning":  {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/old/x.iso") }},
 	"choice": {testHouse{}, func(r *rig) {
 		r.goTo("Review")
 		r.m.flow.Edit("firmware")
@@ -140,7 +140,7 @@ var scenes = map[string]struct {
 	"codes-overfull": {testHouse{}, func(r *rig) {
 		r.goTo("Boot codes").press("shift+tab", strings.Repeat("quiet host=box tz=Europe/Berlin ", 9))
 	}},
-	"path-overfull":   {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/nowhere/"+strings.Repeat("deep/", 60)+"x.iso") }},
+	"path-overfull":   {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/old/"+strings.Repeat("deep/", 60)+"x.iso") }},
 	"path-impossible": {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "/proc/x.iso", "enter") }},
 	"path-error":      {testHouse{}, func(r *rig) { r.goTo("Image").press("ctrl+u", "images/", "enter") }},
 	"review-overfull": {testHouse{keys: manyKeys(30)}, func(r *rig) {
