@@ -24,6 +24,11 @@ func (a *asker) keys(step steps.Step) error {
 		if err != nil {
 			return err
 		}
+		if _, err := steps.ReadKeys([]byte(text)); err == nil { // pasted right here
+			said, _ := list.pasted(text)
+			a.tell(said.(sayIntent).text)
+			continue
+		}
 		rows, err := pick(list.rows, text)
 		switch {
 		case err != nil:

@@ -90,13 +90,13 @@ func (s *keysScreen) submit() (intent, tea.Cmd) {
 		return nil, func() tea.Msg {
 			keys, err := s.house.Import(s.ctx, service, text)
 			say := fmt.Sprintf("%d keys of %s at %s. Compare the fingerprints before you select.", len(keys), text, service)
-			return keysMsg{keys: keys, err: err, say: strings.Replace(say, "1 keys", "1 key", 1)}
+			return keysMsg{asked: form, keys: keys, err: err, say: strings.Replace(say, "1 keys", "1 key", 1)}
 		}
 	}
 	form.waiting = true
 	return nil, func() tea.Msg {
 		made, err := s.house.NewKey(s.ctx, text)
-		return keysMsg{keys: []keysource.Key{made}, err: err, take: true, say: "Made and selected. The private half is beside it, readable by you only."}
+		return keysMsg{asked: form, keys: []keysource.Key{made}, err: err, take: true, say: "Made and selected. The private half is beside it, readable by you only."}
 	}
 }
 
