@@ -29,8 +29,8 @@ func (s Step) wrong(values []string, format string, args ...any) error {
 	shown := strings.Join(values, ", ")
 	if IsPrivate(shown) {
 		shown = "(text not shown)"
-	} else if len(shown) > 60 {
-		shown = shown[:60] + "…"
+	} else {
+		shown = cut(shown, 60)
 	}
 	return fault.New(fault.Usage, s.Key, strconv.Quote(shown), fmt.Errorf(format, args...), s.Help)
 }

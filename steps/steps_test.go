@@ -192,6 +192,17 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+// TestLongAnswersAreCut: between characters, and with ASCII only.
+func TestLongAnswersAreCut(t *testing.T) {
+	_, _, err := Resolve(Source{"flag", map[string][]string{"hostname": {strings.Repeat("ü", 61)}}})
+	if want := strings.Repeat("ü", 60) + `..."`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+	if got := keyWord(strings.Repeat("ü", 41)); got != strings.Repeat("ü", 40)+"..." {
+		t.Error(got)
+	}
+}
+
 // TestHomeOfOutput: ~/ is the home folder, wherever the answer comes from; the command line
 // for the plan then means the same file.
 func TestHomeOfOutput(t *testing.T) {

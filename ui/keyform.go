@@ -107,7 +107,7 @@ func (s *keysScreen) pasted(text string) (intent, tea.Cmd) {
 		if steps.IsPrivate(text) {
 			return privateIntent{}, nil
 		}
-		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA… me@home' is wanted"}, nil
+		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA... me@home' is wanted"}, nil
 	}
 	msg := keysMsg{take: true, say: "Taken and selected."}
 	for _, k := range keys {
@@ -134,7 +134,7 @@ func (k *keyForm) keys(m keyMap) []key.Binding {
 func (k *keyForm) view(f frame) picture {
 	titles := map[way][2]string{
 		wayImport: {"Import public keys", "Whoever has the account there can change what is published: compare the fingerprints before you choose."},
-		wayPaste:  {"Paste a public key", "The one line of a .pub file: ssh-ed25519 AAAA… comment."},
+		wayPaste:  {"Paste a public key", "The one line of a .pub file: ssh-ed25519 AAAA... comment."},
 		wayNew:    {"Make a new key", "The private half goes to this file, readable by you only and without a passphrase; the public half beside it with .pub. No file is overwritten."},
 	}
 	lines := f.paragraphs(titles[k.way][0], f.Title.Render)

@@ -292,7 +292,7 @@ func (s *keysScreen) keys(k keyMap) []key.Binding {
 }
 
 func (s *keysScreen) help() []string {
-	return []string{"Only public keys go into the image. Compare fingerprints (SHA256:…) with 'ssh-keygen -lf FILE' before you trust a key from the network.",
+	return []string{"Only public keys go into the image. Compare fingerprints (SHA256:...) with 'ssh-keygen -lf FILE' before you trust a key from the network.",
 		"Without floe's own key, 'floe ssh' needs a key of yours in the ssh agent."}
 }
 

@@ -277,7 +277,7 @@ func TestWizardScreens(t *testing.T) {
 				}
 				if look == "linux" { // its letters are ASCII, its words those of the others
 					for _, c := range strings.ReplaceAll(all.String(), "×", "x") {
-						if c > '~' && !strings.ContainsRune("…", c) {
+						if c > '~' {
 							t.Errorf("%q is shown where only ASCII is", c)
 							break
 						}
