@@ -19,7 +19,7 @@ const deafFor = 300 * time.Millisecond
 
 // paste takes pasted text. A private key goes nowhere, whatever the field.
 func (m *wizard) paste(msg tea.PasteMsg) tea.Cmd {
-	if m.dialog != nil || m.over != nil {
+	if m.dialog != nil || m.over != nil || newGrid(m.width, m.height).tooSmall() {
 		return nil
 	}
 	if steps.IsPrivate(msg.Content) {

@@ -99,7 +99,7 @@ func (t *textScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 		switch {
 		case is(msg, k.Back):
 			return backIntent{}, nil
-		case is(msg, k.Next) && t.note.level == Fail && !t.looking:
+		case is(msg, k.Next) && t.note.level == Fail && !t.looking && t.flow.Check(t.step.Key, []string{t.value()}) == nil:
 			t.entered = true // it would fail only once the person is gone, unless it is mended by now
 			return nil, t.look()
 		case is(msg, k.Next):

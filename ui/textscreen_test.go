@@ -43,6 +43,8 @@ func TestImpossiblePath(t *testing.T) {
 	r = newRig(t, house).goTo("Image").press("ctrl+u", "/later/x.iso", "enter").at("Image").sees("There is no folder /later.", "The image cannot go there.")
 	house.made = true
 	r.press("enter").at("Review").sees("/later/x.iso")
+	// What is no path at all is the answer's own fault.
+	newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "/proc/PRIVATE KEY", "enter").at("Image").sees("Private key refused")
 	// ~/ is looked at where it leads.
 	t.Setenv("HOME", "/proc")
 	newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "~/x.iso", "enter").at("Image").sees("Nothing may be written in /proc.")

@@ -336,9 +336,12 @@ func TestWizardTooSmall(t *testing.T) {
 			t.Errorf("at %v: %s", size, view)
 		}
 		r.press("q", "enter", "esc")
+		r.send(tea.PasteMsg{Content: "pasted"}) // nobody would see where it goes
 	}
 	r.send(tea.WindowSizeMsg{Width: 60, Height: 16})
-	r.at("Host name").sees("floex")
+	if r.at("Host name").sees("floex"); strings.Contains(r.view(), "pasted") {
+		t.Errorf("it is pasted unseen\n%s", r.view())
+	}
 	r.send(tea.WindowSizeMsg{})
 	if r.m.width != 80 || r.m.height != 24 {
 		t.Errorf("a terminal without a size counts as %d×%d", r.m.width, r.m.height)
