@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"floe/internal/arch"
 	"floe/internal/bootcode"
@@ -28,8 +29,8 @@ func (s Step) wrong(values []string, format string, args ...any) error {
 	shown := strings.Join(values, ", ")
 	if IsPrivate(shown) {
 		shown = "(text not shown)"
-	} else if len(shown) > 60 {
-		shown = shown[:60] + "…"
+	} else {
+		shown = cut(shown, 60)
 	}
 	return fault.New(fault.Usage, s.Key, strconv.Quote(shown), fmt.Errorf(format, args...), s.Help)
 }
@@ -51,6 +52,22 @@ func checkBootCodes(s string) error {
 	return bootcode.Check(s)
 }
 
+// controls tells that text has characters that could steer a terminal on which it is shown:
+// a plan's file may be somebody else's. Ends of lines and tabs stand between keys.
+func controls(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\r\n\t", r) })
+}
+
+// setOutput takes a path, with ~/ for the home folder as a shell has it.
+func setOutput(p *Plan, v []string) error {
+	s := strings.TrimSpace(v[0])
+	if err := checkOutput(s); err != nil {
+		return err
+	}
+	p.Output = expandHome(s)
+	return nil
+}
+
 // checkOutput refuses what is no file's path. Whether the file can be written
 // is not known before it is.
 func checkOutput(s string) error {
@@ -59,8 +76,6 @@ func checkOutput(s string) error {
 		return errors.New("a path is wanted")
 	case strings.HasSuffix(s, "/"), s == ".", s == "..":
 		return errors.New("this is a folder; a file's name is wanted behind it")
-	case strings.ContainsRune(s, 0):
-		return errors.New("a path has no zero byte in it")
 	}
 	return nil
 }

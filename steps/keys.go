@@ -25,8 +25,6 @@ func setKeys(p *Plan, values []string) error {
 			return errors.New("a key is empty")
 		case v == NoKey && len(values) > 1:
 			return errors.New("'none' goes with no other key")
-		case IsPrivate(v):
-			return ErrPrivate
 		}
 		keys = append(keys, v)
 	}
@@ -47,7 +45,7 @@ func (p *Plan) AuthorizedKeys(own func() (string, error)) ([]string, error) {
 		found, err := keyLines(value, own)
 		if err != nil {
 			return nil, fault.New(fault.Usage, "read the ssh key", shorten(value), err,
-				"Name a public key: a file that ends in .pub, or its text (ssh-ed25519 AAAA…).")
+				"Name a public key: a file that ends in .pub, or its text (ssh-ed25519 AAAA...).")
 		}
 		for _, l := range found {
 			if !seen[l] {
@@ -123,8 +121,14 @@ func shorten(s string) string {
 	if IsPrivate(s) {
 		return "(text not shown)"
 	}
-	if len(s) > 40 {
-		return s[:40] + "…"
+	return cut(s, 40)
+}
+
+// cut leaves so many characters of a text that may be long. What stands for the rest is
+// ASCII, for any terminal.
+func cut(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "..."
 	}
 	return s
 }

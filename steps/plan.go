@@ -118,8 +118,15 @@ func (s Step) Env() string {
 func (s Step) Values(p *Plan) []string { return s.get(p) }
 
 // Set puts an answer into the plan, after checking it. Steps that take one
-// value take exactly one.
+// value take exactly one. A private key is never an answer, whatever was asked: plans
+// are kept, and images hand on what is in them.
 func (s Step) Set(p *Plan, values []string) error {
+	if slices.ContainsFunc(values, IsPrivate) {
+		return s.wrong(values, "%w", ErrPrivate)
+	}
+	if slices.ContainsFunc(values, controls) {
+		return s.wrong(values, "control characters are no part of an answer")
+	}
 	if !s.Many && len(values) != 1 {
 		return s.wrong(values, "one value is wanted, %d are there", len(values))
 	}

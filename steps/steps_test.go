@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -166,6 +167,11 @@ func TestBadAnswers(t *testing.T) {
 		{"boot-codes", "tz=Berlin", "did you mean Europe/Berlin"},
 		{"output", "", "wanted"},
 		{"output", "images/", "folder"},
+		{"output", "~/", "folder"},
+		{"output", "\x1b]0;x\a.iso", "control characters"},
+		{"output", "a\x00b", "control characters"},
+		{"mirror", "http://x/\u009b", "control characters"},
+		{"ssh-key", "id\x1b[2J.pub", "control characters"},
 		{"boot-codes", strings.Repeat("x", 1025), "too many"},
 		{"mirror", "ftp://x/debian", "http://"},
 		{"mirror", "mirror.example", "http://"},
@@ -182,6 +188,37 @@ func TestBadAnswers(t *testing.T) {
 		}
 		if fault.Code(err) != int(fault.Usage) {
 			t.Errorf("%s=%q: exit code %d", tt.key, tt.value, fault.Code(err))
+		}
+	}
+}
+
+// TestLongAnswersAreCut: between characters, and with ASCII only.
+func TestLongAnswersAreCut(t *testing.T) {
+	_, _, err := Resolve(Source{"flag", map[string][]string{"hostname": {strings.Repeat("ü", 61)}}})
+	if want := strings.Repeat("ü", 60) + `..."`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+	if got := keyWord(strings.Repeat("ü", 41)); got != strings.Repeat("ü", 40)+"..." {
+		t.Error(got)
+	}
+}
+
+// TestHomeOfOutput: ~/ is the home folder, wherever the answer comes from; the command line
+// for the plan then means the same file.
+func TestHomeOfOutput(t *testing.T) {
+	t.Setenv("HOME", "/home/ada")
+	plan, _, err := Resolve(Source{"flag", map[string][]string{"output": {"~/x.iso"}}})
+	if err != nil || plan.Output != "/home/ada/x.iso" || !strings.HasSuffix(plan.Command(), "--output /home/ada/x.iso") {
+		t.Errorf("%q, %v: %s", plan.Output, err, plan.Command())
+	}
+}
+
+// TestNoPrivateKeyIsAnAnswer: not to any question, and none is said.
+func TestNoPrivateKeyIsAnAnswer(t *testing.T) {
+	for _, step := range All() {
+		_, _, err := Resolve(Source{"flag", map[string][]string{step.Key: {"x -----BEGIN OPENSSH PRIVATE KEY----- c2VjcmV0"}}})
+		if !errors.Is(err, ErrPrivate) || strings.Contains(err.Error(), "c2Vj") {
+			t.Errorf("%s: %v", step.Key, err)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func All() []Step {
 			Key: "output", Short: "o", Kind: Path, Title: "Image", Value: "PATH", Default: "floe-ARCH.iso", preset: outputName,
 			Ask:  "Where does the image go?",
 			Help: "Where the image goes. Its SHA-256 goes beside it.",
-			set:  text(checkOutput, func(p *Plan) *string { return &p.Output }),
+			set:  setOutput,
 			get:  func(p *Plan) []string { return []string{p.Output} },
 		},
 		{

@@ -98,7 +98,7 @@ func (a *asker) item(n int, text string) {
 }
 
 // line asks for one line. The words back, quit and ? are not answers; with an
-// = before them they are. about names what is asked, and flag how to answer it
+// = before them they are. Neither is a private key, and none of its lines. about names what is asked, and flag how to answer it
 // on the command line, should the input end.
 func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
 	for {
@@ -106,6 +106,13 @@ func (a *asker) line(prompt, about, flag string, help func()) (string, error) {
 		text, err := a.next(about, flag)
 		if err != nil {
 			return "", err
+		}
+		if steps.IsPrivate(text) {
+			a.tell("Private key refused. Its lines are read to their end and dropped. A key's .pub line is wanted, and only where a key is asked for.")
+			if err := a.swallow(text, about, flag); err != nil {
+				return "", err
+			}
+			continue
 		}
 		switch word := strings.TrimSpace(text); strings.ToLower(word) {
 		case "back":
@@ -268,8 +275,8 @@ func (a *asker) question(step steps.Step) error {
 // refused says why a path is none where anything can go: that would fail only once the
 // person is gone.
 func (a *asker) refused(step steps.Step, values []string) string {
-	if step.Kind == steps.Path && a.flow.Check(step.Key, values) == nil {
-		if level, text := a.house.LookAt(a.ctx, strings.Join(values, "")); level == Fail {
+	if plan, err := a.flow.With(step.Key, values); err == nil && step.Kind == steps.Path {
+		if level, text := a.house.LookAt(a.ctx, step.Values(plan)[0]); level == Fail {
 			return text
 		}
 	}

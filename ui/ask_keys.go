@@ -24,6 +24,11 @@ func (a *asker) keys(step steps.Step) error {
 		if err != nil {
 			return err
 		}
+		if _, err := steps.ReadKeys([]byte(text)); err == nil { // pasted right here
+			said, _ := list.pasted(text)
+			a.tell(said.(sayIntent).text)
+			continue
+		}
 		rows, err := pick(list.rows, text)
 		switch {
 		case err != nil:
@@ -128,7 +133,7 @@ func (a *asker) more(list *keysScreen, w way) error {
 		return err
 	}
 	if strings.HasPrefix(text, "-----BEGIN") {
-		if err := a.swallow(text); err != nil {
+		if err := a.swallow(text, "ssh key", "--ssh-key KEY"); err != nil {
 			return err
 		}
 	}
@@ -145,12 +150,19 @@ func (a *asker) more(list *keysScreen, w way) error {
 	return nil
 }
 
-// swallow reads on to the end of a private key, so that no line of it is taken
-// for an answer.
-func (a *asker) swallow(line string) error {
-	for !strings.HasPrefix(strings.TrimSpace(line), "-----END") {
+// swallow reads on to the end of a key that was pasted where none of its lines is to be
+// taken for an answer. PuTTY's format ends otherwise than the others.
+func (a *asker) swallow(line, about, flag string) error {
+	end := "-----END"
+	switch {
+	case strings.Contains(line, "PuTTY-User-Key-File"):
+		end = "Private-MAC"
+	case !strings.Contains(line, "-----BEGIN"):
+		return nil // no key, only its words
+	}
+	for !strings.Contains(line, end) {
 		var err error
-		if line, err = a.next("ssh key", "--ssh-key KEY"); err != nil {
+		if line, err = a.next(about, flag); err != nil {
 			return err
 		}
 	}

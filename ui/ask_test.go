@@ -133,6 +133,27 @@ func TestAskKeys(t *testing.T) {
 	}
 }
 
+// TestAskPrivateKeys: wherever a private key is pasted, none of its lines is an answer or
+// said again, and the question stays.
+func TestAskPrivateKeys(t *testing.T) {
+	for _, lines := range [][]string{
+		{"-----BEGIN OPENSSH PRIVATE KEY-----", "c2VjcmV0", "1", "", "build", "-----END OPENSSH PRIVATE KEY-----"},
+		{"PuTTY-User-Key-File-3: ssh-ed25519", "Encryption: none", "c2VjcmV0", "1", "Private-MAC: c2VjcmV0"},
+		{"-----BEGIN RSA PRIVATE KEY----- c2VjcmV0 -----END RSA PRIVATE KEY-----"},
+		{"a PRIVATE KEY"},
+	} {
+		for n, question := range []string{"Question 1 of", "Question 2 of", "Question 3 of", "Question 4 of", "Question 5 of", "Question 6 of", "Question 7 of", "Review"} {
+			answers := append(append([]string{"1"}, make([]string, n)...), lines...)
+			house := &testHouse{}
+			built, out, err := ask(t, house, false, append(answers, "quit")...)
+			_, said, _ := strings.Cut(out, question)
+			if built != nil || fault.Code(err) != int(fault.Cancelled) || strings.Count(said, "Private key refused") != 1 || strings.Contains(said, "Question ") || strings.Contains(out, "c2Vj") || strings.Contains(out, "BEGIN") {
+				t.Errorf("%q at %s: %v\n%s", lines[0], question, err, said)
+			}
+		}
+	}
+}
+
 func TestAskSaveAndFailure(t *testing.T) {
 	house := &testHouse{saveErr: fs.ErrExist, buildErr: buildFailure()}
 	way := append(theWay[:len(theWay)-1:len(theWay)-1], "save", "no", "save", "yes", "command", "nonsense", "build", "what?", "back", "try", "quit")

@@ -310,6 +310,10 @@ func (c *codesScreen) wipe() {
 		c.search.Reset()
 	case codesLine:
 		c.line.Reset()
+	case codesTable:
+		if steps.IsPrivate(c.text()) { // it was typed as a value
+			c.line.Reset()
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"charm.land/bubbles/v2/key"
 	"charm.land/bubbles/v2/textinput"
@@ -20,17 +19,7 @@ type keyForm struct {
 	service  int
 	input    textinput.Model
 	waiting  bool
-	deaf     int // counts keys that are swallowed, since a private key is being typed
 }
-
-// deafMsg ends the swallowing, unless more came since.
-type deafMsg int
-
-// refusedPrivate is what is said of a private key, in any field.
-const refusedPrivate = "Private key refused and wiped. Paste the .pub line."
-
-// deafFor is how long nothing must be typed after a private key was.
-const deafFor = 300 * time.Millisecond
 
 func newKeyForm(w way, services []string) *keyForm {
 	form := &keyForm{way: w, services: services, input: newInput()}
@@ -44,12 +33,6 @@ func newKeyForm(w way, services []string) *keyForm {
 func (k *keyForm) wipe() { k.input.Reset() }
 
 func (k *keyForm) forward(msg tea.Msg) (cmd tea.Cmd) {
-	if d, ok := msg.(deafMsg); ok {
-		if int(d) == k.deaf {
-			k.deaf = 0
-		}
-		return nil
-	}
 	k.input, cmd = k.input.Update(msg)
 	return cmd
 }
@@ -74,8 +57,6 @@ func (s *keysScreen) updateSearch(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 	k, form := newKeyMap(unicodeGlyphs), s.form
 	switch {
-	case form.deaf > 0:
-		return sayIntent{Fail, refusedPrivate}, form.listenLater()
 	case is(msg, k.Back):
 		s.form = nil
 		return nil, nil
@@ -91,13 +72,6 @@ func (s *keysScreen) updateForm(msg tea.KeyPressMsg) (intent, tea.Cmd) {
 		return s.submit()
 	}
 	return nil, form.forward(msg)
-}
-
-// listenLater swallows a key.
-func (k *keyForm) listenLater() tea.Cmd {
-	k.deaf++
-	n := k.deaf
-	return tea.Tick(deafFor, func(time.Time) tea.Msg { return deafMsg(n) })
 }
 
 // submit does what the form is for.
@@ -116,26 +90,24 @@ func (s *keysScreen) submit() (intent, tea.Cmd) {
 		return nil, func() tea.Msg {
 			keys, err := s.house.Import(s.ctx, service, text)
 			say := fmt.Sprintf("%d keys of %s at %s. Compare the fingerprints before you select.", len(keys), text, service)
-			return keysMsg{keys: keys, err: err, say: strings.Replace(say, "1 keys", "1 key", 1)}
+			return keysMsg{asked: form, keys: keys, err: err, say: strings.Replace(say, "1 keys", "1 key", 1)}
 		}
 	}
 	form.waiting = true
 	return nil, func() tea.Msg {
 		made, err := s.house.NewKey(s.ctx, text)
-		return keysMsg{keys: []keysource.Key{made}, err: err, take: true, say: "Made and selected. The private half is beside it, readable by you only."}
+		return keysMsg{asked: form, keys: []keysource.Key{made}, err: err, take: true, say: "Made and selected. The private half is beside it, readable by you only."}
 	}
 }
 
-// pasted reads what is in the paste field. A private key is wiped, and what is
-// typed behind it, as terminals without bracketed paste do, is swallowed.
+// pasted reads what is in the paste field.
 func (s *keysScreen) pasted(text string) (intent, tea.Cmd) {
 	keys, err := steps.ReadKeys([]byte(text))
 	if err != nil {
 		if steps.IsPrivate(text) {
-			s.form.wipe()
-			return sayIntent{Fail, refusedPrivate}, s.form.listenLater()
+			return privateIntent{}, nil
 		}
-		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA… me@home' is wanted"}, nil
+		return sayIntent{Fail, strings.TrimPrefix(err.Error(), "line 1 ") + ": a line such as 'ssh-ed25519 AAAA... me@home' is wanted"}, nil
 	}
 	msg := keysMsg{take: true, say: "Taken and selected."}
 	for _, k := range keys {
@@ -162,7 +134,7 @@ func (k *keyForm) keys(m keyMap) []key.Binding {
 func (k *keyForm) view(f frame) picture {
 	titles := map[way][2]string{
 		wayImport: {"Import public keys", "Whoever has the account there can change what is published: compare the fingerprints before you choose."},
-		wayPaste:  {"Paste a public key", "The one line of a .pub file: ssh-ed25519 AAAA… comment."},
+		wayPaste:  {"Paste a public key", "The one line of a .pub file: ssh-ed25519 AAAA... comment."},
 		wayNew:    {"Make a new key", "The private half goes to this file, readable by you only and without a passphrase; the public half beside it with .pub. No file is overwritten."},
 	}
 	lines := f.paragraphs(titles[k.way][0], f.Title.Render)

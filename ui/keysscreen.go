@@ -53,7 +53,8 @@ const (
 type keysMsg struct {
 	keys  []keysource.Key
 	found bool
-	take  bool // select them: the person made or pasted them
+	take  bool     // select them: the person made or pasted them
+	asked *keyForm // that they were asked for in
 	err   error
 	say   string
 }
@@ -98,6 +99,10 @@ func (s *keysScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	switch msg := msg.(type) {
 	case keysMsg:
 		return s.take(msg), nil
+	case tea.PasteMsg:
+		if s.open() == nil || s.form != nil && s.form.way == wayPaste && strings.Contains(strings.TrimSpace(msg.Content), "\n") {
+			return s.pasted(msg.Content) // a field would make one line of several keys
+		}
 	case tea.KeyPressMsg:
 		switch {
 		case s.form != nil:
@@ -179,16 +184,16 @@ func (s *keysScreen) take(msg keysMsg) intent {
 	if msg.found {
 		s.wait = false
 	}
+	if msg.asked != nil && msg.asked != s.form {
+		return s.late(msg)
+	}
 	if msg.err != nil {
 		if s.form != nil {
 			s.form.waiting = false
 		}
 		return sayIntent{Fail, reason(msg.err)}
 	}
-	here := ""
-	if shown := s.shown(); s.at < len(shown) {
-		here = shown[s.at].id()
-	}
+	here := s.here()
 	if !msg.found {
 		s.form, s.filter = nil, ""
 		if len(msg.keys) > 0 {
@@ -202,13 +207,39 @@ func (s *keysScreen) take(msg keysMsg) intent {
 			s.chosen[k.Value] = true
 		}
 	}
-	if i := slices.IndexFunc(s.shown(), func(r keyRow) bool { return r.id() == here }); i >= 0 {
-		s.at = i
-	}
+	s.point(here)
 	if msg.say != "" {
 		return sayIntent{OK, msg.say}
 	}
 	return nil
+}
+
+// late takes what comes after its form was left. Nobody waits for it any more: an import is
+// dropped, and of a key that was made it is only seen that it is there.
+func (s *keysScreen) late(msg keysMsg) intent {
+	if !msg.take || msg.err != nil {
+		return nil
+	}
+	here := s.here()
+	for _, k := range msg.keys {
+		s.add(k)
+	}
+	s.point(here)
+	return nil
+}
+
+// here names the row at the cursor, and point goes to the row of a name, if it is shown.
+func (s *keysScreen) here() string {
+	if shown := s.shown(); s.at < len(shown) {
+		return shown[s.at].id()
+	}
+	return ""
+}
+
+func (s *keysScreen) point(id string) {
+	if i := slices.IndexFunc(s.shown(), func(r keyRow) bool { return r.id() == id }); i >= 0 {
+		s.at = i
+	}
 }
 
 // add puts a key behind the others, unless it is there; then what is known of
@@ -261,7 +292,7 @@ func (s *keysScreen) keys(k keyMap) []key.Binding {
 }
 
 func (s *keysScreen) help() []string {
-	return []string{"Only public keys go into the image. Compare fingerprints (SHA256:…) with 'ssh-keygen -lf FILE' before you trust a key from the network.",
+	return []string{"Only public keys go into the image. Compare fingerprints (SHA256:...) with 'ssh-keygen -lf FILE' before you trust a key from the network.",
 		"Without floe's own key, 'floe ssh' needs a key of yours in the ssh agent."}
 }
 

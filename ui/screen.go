@@ -69,6 +69,7 @@ type (
 		data Data
 	}
 	leaveIntent    struct{}                 // at once
+	privateIntent  struct{}                 // what was typed is a private key
 	continueIntent struct{}                 // with the answers so far
 	replaceIntent  struct{}                 // the floe.toml that is there
 	askIntent      struct{ dialog *dialog } // ask something first

@@ -24,6 +24,7 @@ type textScreen struct {
 
 	looking bool // a path is being looked at
 	beats   int  // when that began to be shown; -1: not yet
+	entered bool // what the look brings decides whether the way goes on
 	note    sayIntent
 }
 
@@ -59,10 +60,27 @@ func (t *textScreen) look() tea.Cmd {
 	}
 	t.looking, t.beats = true, -1
 	path := t.value()
+	where := path
+	if plan, err := t.flow.With(t.step.Key, []string{path}); err == nil {
+		where = t.step.Values(plan)[0]
+	}
 	return func() tea.Msg {
-		level, text := t.house.LookAt(t.ctx, path)
+		level, text := t.house.LookAt(t.ctx, where)
 		return lookedMsg{path, sayIntent{level, text}}
 	}
+}
+
+// goOn goes on after another look at a path that could not be taken, or says why it does
+// not.
+func (t *textScreen) goOn() intent {
+	switch {
+	case !t.entered:
+		return nil
+	case t.note.level == Fail:
+		t.entered = false
+		return sayIntent{Warn, "The image cannot go there. Name a file in a folder that you may write to."}
+	}
+	return answerIntent{[]string{t.value()}}
 }
 
 func (t *textScreen) value() string { return strings.TrimSpace(t.input.Value()) }
@@ -75,14 +93,15 @@ func (t *textScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 			return nil, t.look()
 		}
 		t.note = msg.note
-		return nil, nil
+		return t.goOn(), nil
 	case tea.KeyPressMsg:
 		k := newKeyMap(unicodeGlyphs)
 		switch {
 		case is(msg, k.Back):
 			return backIntent{}, nil
-		case is(msg, k.Next) && t.note.level == Fail && !t.looking:
-			return sayIntent{Warn, "The image cannot go there. Name a file in a folder that you may write to."}, nil // it would fail only once the person is gone
+		case is(msg, k.Next) && t.note.level == Fail && !t.looking && t.flow.Check(t.step.Key, []string{t.value()}) == nil:
+			t.entered = true // it would fail only once the person is gone, unless it is mended by now
+			return nil, t.look()
 		case is(msg, k.Next):
 			return answerIntent{[]string{t.value()}}, nil
 		case t.step.Kind == steps.Size && msg.String() == "up":
@@ -97,6 +116,7 @@ func (t *textScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	var cmd tea.Cmd
 	t.input, cmd = t.input.Update(msg)
 	if t.input.Value() != before {
+		t.entered = false
 		return nil, tea.Batch(cmd, t.look())
 	}
 	return nil, cmd

@@ -38,8 +38,18 @@ func TestImpossiblePath(t *testing.T) {
 	r := newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "/proc/x.iso", "enter")
 	r.at("Image").sees("Nothing may be written in /proc.", "The image cannot go there.")
 	r.press("ctrl+u", "x.iso", "enter").at("Review")
-	built, out, err := ask(t, &testHouse{}, false, "1", "", "", "", "", "", "", "/proc/x.iso", "x.iso", "quit")
-	if built != nil || err == nil || !strings.Contains(out, "Not like this: Nothing may be written in /proc.") || !strings.Contains(out, "Image: x.iso") {
+	// What is mended meanwhile is seen without another letter.
+	house := &testHouse{}
+	r = newRig(t, house).goTo("Image").press("ctrl+u", "/later/x.iso", "enter").at("Image").sees("There is no folder /later.", "The image cannot go there.")
+	house.made = true
+	r.press("enter").at("Review").sees("/later/x.iso")
+	// What is no path at all is the answer's own fault.
+	newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "/proc/PRIVATE KEY", "enter").at("Image").sees("Private key refused")
+	// ~/ is looked at where it leads.
+	t.Setenv("HOME", "/proc")
+	newRig(t, &testHouse{}).goTo("Image").press("ctrl+u", "~/x.iso", "enter").at("Image").sees("Nothing may be written in /proc.")
+	built, out, err := ask(t, &testHouse{}, false, "1", "", "", "", "", "", "", "/proc/x.iso", "~/x.iso", "x.iso", "quit")
+	if built != nil || err == nil || strings.Count(out, "Not like this: Nothing may be written in /proc.") != 2 || !strings.Contains(out, "Image: x.iso") {
 		t.Errorf("%v, %v\n%s", built, err, out)
 	}
 }

@@ -79,6 +79,7 @@ type wizard struct {
 	over    screen        // help, the command line, the log
 	dialog  *dialog
 	message sayIntent
+	deaf    int // counts keys that are swallowed, since a private key is being typed
 	built   *Built
 	leaving bool
 	crash   error // a panic's
@@ -155,6 +156,11 @@ func (m *wizard) handle(msg tea.Msg) tea.Cmd {
 		return cmd
 	case savedMsg:
 		return m.saved(msg)
+	case deafMsg:
+		if int(msg) == m.deaf {
+			m.deaf = 0
+		}
+		return nil
 	}
 	return m.forward(msg)
 }
@@ -184,6 +190,9 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 	if is(msg, k.Leave) {
 		m.dialog = m.askToLeave()
 		return nil
+	}
+	if m.deaf > 0 {
+		return m.refusePrivate()
 	}
 	if newGrid(m.width, m.height).tooSmall() {
 		return nil // nothing can be seen, so nothing is done
@@ -217,22 +226,6 @@ func (m *wizard) press(msg tea.KeyPressMsg) tea.Cmd {
 	return m.forward(msg)
 }
 
-// paste takes pasted text. A private key goes nowhere, whatever the field.
-func (m *wizard) paste(msg tea.PasteMsg) tea.Cmd {
-	if m.dialog != nil || m.over != nil {
-		return nil
-	}
-	if steps.IsPrivate(msg.Content) {
-		m.message = sayIntent{Fail, refusedPrivate}
-		if w, ok := m.screen.(interface{ wipe() }); ok {
-			w.wipe()
-		}
-		return nil
-	}
-	m.message = sayIntent{}
-	return m.forward(msg)
-}
-
 func (m *wizard) forward(msg tea.Msg) tea.Cmd {
 	want, cmd := m.screen.update(msg)
 	return tea.Batch(cmd, m.act(want))
@@ -249,11 +242,17 @@ func (m *wizard) act(want intent) tea.Cmd {
 	case beginIntent:
 		return m.begin(want.beginning)
 	case answerIntent:
-		if err := m.flow.Answer(want.values...); err != nil {
+		err := m.flow.Answer(want.values...)
+		if errors.Is(err, steps.ErrPrivate) {
+			return m.refusePrivate()
+		}
+		if err != nil {
 			m.message = sayIntent{Fail, reason(err)}
 			return nil
 		}
 		return m.show()
+	case privateIntent:
+		return m.refusePrivate()
 	case continueIntent:
 		return m.show()
 	case backIntent:

@@ -137,8 +137,31 @@ func TestWizardPrivateKeys(t *testing.T) {
 	if got := form.input.Value(); got != "" {
 		t.Errorf("the field holds %q", got)
 	}
-	r.send(deafMsg(form.deaf))
+	r.send(deafMsg(r.m.deaf))
 	r.press("ssh-ed25519 nonsense", "enter").sees("not a public key").press("esc").sees("No key")
+	for _, title := range []string{"Host name", "Boot codes", "Memory", "Image"} {
+		r := newRig(t, &testHouse{}).goTo(title).press("shift+tab", "ctrl+u")
+		for line := range strings.Lines(private) {
+			r.m.Update(tea.KeyPressMsg{Code: rune(line[0]), Text: strings.TrimSpace(line)})
+			r.m.Update(named["enter"])
+		}
+		if r.at(title).sees("Private key refused"); strings.Contains(r.view(), "c2Vj") || strings.Contains(r.view(), "BEGIN") {
+			t.Errorf("%s keeps a private key:\n%s", title, r.view())
+		}
+		if r.send(deafMsg(1)); r.m.deaf == 0 {
+			t.Errorf("%s listens before the key has ended", title)
+		}
+		r.send(deafMsg(r.m.deaf))
+		if r.press("9"); r.m.deaf != 0 || !strings.Contains(r.view(), "9") {
+			t.Errorf("%s is deaf for good:\n%s", title, r.view())
+		}
+	}
+	// A code's value is in the line by then.
+	r = newRig(t, &testHouse{}).goTo("Boot codes").press("space", "-----BEGIN OPENSSH PRIVATE KEY-----", "enter")
+	r.m.Update(named["enter"])
+	if r.at("Boot codes").sees("Private key refused"); strings.Contains(r.view(), "BEGIN") {
+		t.Errorf("the line keeps a private key:\n%s", r.view())
+	}
 }
 
 func TestWizardKeys(t *testing.T) {

@@ -34,6 +34,7 @@ type testHouse struct {
 	buildErr   error
 	events     []report.Event
 	hold       chan struct{} // a build waits for it, or for its end
+	made       bool          // the folder /later
 	tried      int
 	tryErr     error
 	trying     func() // while an image is tried out
@@ -69,11 +70,14 @@ func (h *testHouse) NewKey(_ context.Context, path string) (keysource.Key, error
 
 func (h *testHouse) BootLine(p *steps.Plan) string { return "console=tty0 " + p.BootCodes }
 func (h *testHouse) LookAt(_ context.Context, path string) (Level, string) {
+	if strings.HasPrefix(path, "/later/") && !h.made {
+		return Fail, "There is no folder /later."
+	}
 	if strings.HasPrefix(path, "/proc/") {
 		return Fail, "Nothing may be written in /proc."
 	}
-	if strings.HasPrefix(path, "/nowhere/") {
-		return Warn, "There is no folder /nowhere."
+	if strings.HasPrefix(path, "/old/") {
+		return Warn, path + " is there already, from 1 May 10:00: it will be replaced."
 	}
 	return OK, "/home/ada/" + path + ", 41 GB free"
 }

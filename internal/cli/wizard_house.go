@@ -163,7 +163,7 @@ func (h *house) LookAt(_ context.Context, path string) (ui.Level, string) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return ui.Warn, "There is no folder " + dir + "."
+		return ui.Fail, "There is no folder " + dir + ". Make it first, or name another."
 	case err != nil:
 		return ui.Fail, err.Error()
 	case !info.IsDir():
@@ -179,6 +179,9 @@ func (h *house) LookAt(_ context.Context, path string) (ui.Level, string) {
 	if info, err := os.Stat(full); err == nil {
 		if info.IsDir() {
 			return ui.Fail, full + " is a folder."
+		}
+		if !info.Mode().IsRegular() {
+			return ui.Fail, full + " is no file. A disk is written from the finished image."
 		}
 		return ui.Warn, fmt.Sprintf("%s is there already, from %s: it will be replaced.", full, info.ModTime().Format("2 Jan 15:04"))
 	}

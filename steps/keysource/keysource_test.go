@@ -101,14 +101,28 @@ func TestFindAgent(t *testing.T) {
 	if len(keys) != 2 || keys[0].From != "agent" || keys[0].Comment != "in the agent" || keys[0].Value != keys[0].Line || keys[1].Weak == "" || keys[1].Bits != 1024 {
 		t.Errorf("%+v", keys)
 	}
-	// An agent that says nothing holds nobody up for longer than the context.
+	// An agent that says nothing holds nobody up, and for no longer than the context.
 	mute, err := net.Listen("unix", filepath.Join(home, "mute"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mute.Close()
+	if err := errors.Join(os.Mkdir(filepath.Join(home, ".ssh"), 0o700), os.WriteFile(filepath.Join(home, ".ssh", "id.pub"), []byte(publicLine(t, "")), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	found := make(chan []Key, 1)
+	go func() { found <- (Local{Home: home, Agent: mute.Addr().String()}).Find(t.Context()) }()
+	select {
+	case keys := <-found:
+		if len(keys) != 1 || keys[0].From != "~/.ssh/id.pub" {
+			t.Errorf("%+v", keys)
+		}
+	case <-time.After(10 * agentPatience):
+		t.Error("an agent that says nothing holds everybody up")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
+	home = t.TempDir()
 	if keys := (Local{Home: home, Agent: mute.Addr().String()}).Find(ctx); len(keys) != 0 {
 		t.Errorf("%+v", keys)
 	}

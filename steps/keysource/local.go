@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -24,6 +25,10 @@ type Local struct {
 	Home  string // the person's home folder
 	Agent string // socket of the ssh agent; "" if there is none
 }
+
+// agentPatience is how long an agent may take to list its keys: one that was forwarded over
+// a connection that hangs never does.
+const agentPatience = 3 * time.Second
 
 // maxFile is more than any public key takes, in bytes.
 const maxFile = 64 << 10
@@ -76,6 +81,8 @@ func (l Local) agentKeys(ctx context.Context) (keys []Key) {
 	if l.Agent == "" {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, agentPatience)
+	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", l.Agent)
 	if err != nil {
 		return nil
