@@ -106,6 +106,6 @@ func (h *house) order(ctx context.Context, o ui.WriteOrder, sink report.Sink) (s
 	disk := o.Disk.ID.(disks.Disk)
 	return stick.Order{
 		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Disk: disk.Identity,
-		Unmount: disk.MountPoints(), Protect: h.protected(), Data: stick.Data(o.Data),
+		Unmount: disk.MountPoints(), Protect: h.protected(), Data: stick.Data(o.Data), LoseData: o.Disk.HasData,
 	}, nil
 }

@@ -32,6 +32,31 @@ type job struct {
 // pause for seconds while they tidy up.
 const stallAfter = 5 * time.Second
 
+// spare refuses a disk whose data partition would be lost without having been
+// named. Whoever chose the disk saw what the kernel knows of it, and that may be
+// less: it does not look at a table again that changed, and reads neither a loop
+// device's nor the copy of a damaged one.
+func (j *job) spare() error {
+	if j.layout.keep {
+		return nil
+	}
+	disk := &sectors{dev: j.dev}
+	p, ok := dataOn(disk, j.dev.Size())
+	switch {
+	case ok:
+	case disk.err != nil:
+		return j.broken("read", disk.at, disk.err)
+	default:
+		return nil
+	}
+	hint := "Nothing was changed. 'floe write' keeps it with --keep-data, and loses it with --new-data or --no-data."
+	if !j.image.Floe {
+		hint = "Nothing was changed. An image that is not floe's takes all of the disk: --no-data says that it may be lost."
+	}
+	return fault.New(fault.Usage, op, j.path, fmt.Errorf("it has a data partition of an earlier Floe, %s, and nobody said that it may be lost",
+		humanize.Bytes(uint64(p.Sectors*iso.SectorSize))), hint)
+}
+
 // run does the steps from the first change of the disk on.
 func (j *job) run(ctx context.Context) (result Result, err error) {
 	defer func() {

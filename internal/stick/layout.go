@@ -118,6 +118,19 @@ func oldData(disk io.ReaderAt, image int64) (iso.Partition, error) {
 	return p, nil
 }
 
+// dataOn finds the data partition of an earlier Floe: in the partition table of
+// a disk, or in the copy at the disk's end unless the table gives its room to
+// something else.
+func dataOn(disk io.ReaderAt, size int64) (p iso.Partition, ok bool) {
+	table, err := iso.ReadGPT(disk)
+	if p, ok = table.Find(iso.DataName); err == nil && ok {
+		return p, true
+	}
+	backup, err := iso.ReadBackupGPT(disk, size/iso.SectorSize)
+	p, ok = backup.Find(iso.DataName)
+	return p, err == nil && ok && !table.Overlaps(p)
+}
+
 // newData places a data partition behind the image, with room in between for
 // larger images to come: twice the image's size, or an eighth of the disk up to
 // a GiB. It is empty where the disk has no room.

@@ -55,14 +55,15 @@ const (
 // Order says what to write where. It crosses from the person's process to
 // the one with the right to write, as JSON.
 type Order struct {
-	Image   string         `json:"image"`  // absolute path
-	SHA256  string         `json:"sha256"` // what the image must have, lower-case hexadecimal
-	Size    int64          `json:"size"`   // bytes
-	Any     bool           `json:"any,omitempty"`
-	Disk    disks.Identity `json:"disk"`              // what was chosen
-	Data    Data           `json:"data"`              // for images of floe's only
-	Unmount []string       `json:"unmount,omitempty"` // mount points that the person agreed to lose
-	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed, besides those that needed finds
+	Image    string         `json:"image"`  // absolute path
+	SHA256   string         `json:"sha256"` // what the image must have, lower-case hexadecimal
+	Size     int64          `json:"size"`   // bytes
+	Any      bool           `json:"any,omitempty"`
+	Disk     disks.Identity `json:"disk"`                // what was chosen
+	Data     Data           `json:"data"`                // for images of floe's only
+	LoseData bool           `json:"lose_data,omitempty"` // a data partition that is not kept was shown or named to the person
+	Unmount  []string       `json:"unmount,omitempty"`   // mount points that the person agreed to lose
+	Protect  []string       `json:"protect,omitempty"`   // paths whose disk is needed, besides those that needed finds
 }
 
 // Result tells what was written.
@@ -131,6 +132,11 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 	j, err := newJob(image, o.Data, dev, disk.Path, sink)
 	if err != nil {
 		return Result{}, err
+	}
+	if !o.LoseData {
+		if err := j.spare(); err != nil {
+			return Result{}, err
+		}
 	}
 	return j.run(ctx)
 }
