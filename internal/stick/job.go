@@ -183,7 +183,13 @@ func (j *job) blank(_ context.Context, stage *report.Stage) (string, error) {
 	if err := j.put(j.layout.blankHead, 0); err != nil {
 		return "", err
 	}
-	if !j.layout.keep {
+	if j.layout.keep {
+		// The copy of the table is all that there is while the table is being
+		// written, and the other way round.
+		if err := j.settle(0); err != nil {
+			return "", err
+		}
+	} else {
 		// Whatever kept its own tables at the end: RAID, ZFS, an older GPT.
 		size := min(wipeSize, j.dev.Size()-headSize) / iso.SectorSize * iso.SectorSize
 		if err := j.put(aligned(int(size)), j.dev.Size()-size); err != nil {

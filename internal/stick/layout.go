@@ -53,7 +53,7 @@ func plan(head []byte, disk io.ReaderAt, image, size int64, data Data) (l layout
 	total := size / iso.SectorSize
 	switch data {
 	case KeepData:
-		if l.data, err = oldData(disk, image); err != nil {
+		if l.data, err = oldData(disk, image, size); err != nil {
 			return l, err
 		}
 		l.keep = true
@@ -102,14 +102,14 @@ func putTable(head, primary []byte, total int64) {
 }
 
 // oldData finds the data partition that is to be kept.
-func oldData(disk io.ReaderAt, image int64) (iso.Partition, error) {
-	table, err := iso.ReadGPT(disk)
-	if err != nil {
-		return iso.Partition{}, fmt.Errorf("there is no data partition to keep: %w", err)
-	}
-	p, ok := table.Find(iso.DataName)
+func oldData(disk io.ReaderAt, image, size int64) (iso.Partition, error) {
+	p, ok := dataOn(disk, size)
 	if !ok {
-		return p, errors.New("there is no data partition to keep: none is called " + iso.DataName)
+		_, err := iso.ReadGPT(disk)
+		if err == nil {
+			err = errors.New("none is called " + iso.DataName)
+		}
+		return p, fmt.Errorf("there is no data partition to keep: %w", err)
 	}
 	if start := p.First * iso.SectorSize; start < max(image, headSize) {
 		return p, fmt.Errorf("its data partition begins at %s, and the image needs %s: it cannot be kept",
@@ -120,7 +120,8 @@ func oldData(disk io.ReaderAt, image int64) (iso.Partition, error) {
 
 // dataOn finds the data partition of an earlier Floe: in the partition table of
 // a disk, or in the copy at the disk's end unless the table gives its room to
-// something else.
+// something else. One of the two is whole at every moment of a writing that
+// keeps it, wherever that is torn off.
 func dataOn(disk io.ReaderAt, size int64) (p iso.Partition, ok bool) {
 	table, err := iso.ReadGPT(disk)
 	if p, ok = table.Find(iso.DataName); err == nil && ok {

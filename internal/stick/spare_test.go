@@ -77,6 +77,68 @@ func TestDataIsSpared(t *testing.T) {
 	}
 }
 
+// TestKeptWhereverItIsTorn: a stick that loses its power while one of its ends is
+// being written keeps its data partition, as it was said that it would.
+func TestKeptWhereverItIsTorn(t *testing.T) {
+	dev, j, _ := newFile(t, NewData)
+	if _, err := j.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data := j.layout.data
+	for _, tt := range []struct {
+		name string
+		at   int64
+		time int // which writing of that place
+	}{
+		{"the head while it is blanked", 0, 1}, {"the end while it is blanked", dev.size - tailSize, 1},
+		{"the end while it is finished", dev.size - tailSize, 2}, {"the head while it is finished", 0, 2},
+	} {
+		for _, torn := range []int64{0, 100, iso.SectorSize, iso.SectorSize + 50, 2 * iso.SectorSize, 5 * iso.SectorSize, tailSize - iso.SectorSize, tailSize, headSize} {
+			again, err := newJob(j.image, KeepData, dev, "/dev/stick", report.Discard)
+			if err != nil || again.layout.data != data {
+				t.Fatalf("before %s is torn after %d bytes: %v", tt.name, torn, err)
+			}
+			times, dead, unsettled := 0, false, false
+			dev.onFlush = func() { unsettled = false }
+			dev.onWrite = func(b []byte, at int64) error {
+				if at == 0 || at == dev.size-tailSize {
+					if unsettled && !dead {
+						t.Error("one end is written before the other one is on the medium")
+					}
+					unsettled = true
+				}
+				if at == tt.at {
+					times++
+				}
+				if at == tt.at && times == tt.time && !dead {
+					dead = true
+					_, _ = dev.File.WriteAt(b[:min(torn, int64(len(b)))], at)
+				}
+				if dead {
+					return unix.EIO
+				}
+				return nil
+			}
+			_, err = again.run(t.Context())
+			if !dead || !strings.Contains(fault.Hint(err), "--keep-data") {
+				t.Fatalf("%s: %v; %s", tt.name, err, fault.Hint(err))
+			}
+			dev.onWrite, dev.onFlush = nil, nil
+			p, err := oldData(&sectors{dev: dev}, j.image.Size, dev.size)
+			if err != nil || p != data {
+				t.Errorf("%s is torn after %d bytes: %+v, %v", tt.name, torn, p, err)
+			}
+		}
+	}
+	again, err := newJob(j.image, KeepData, dev, "/dev/stick", report.Discard)
+	if err == nil {
+		_, err = again.run(t.Context())
+	}
+	if err != nil || again.layout.data != data {
+		t.Error(err)
+	}
+}
+
 // blot overwrites a part of a file.
 func blot(t *testing.T, dev *file, at, n int64) {
 	t.Helper()

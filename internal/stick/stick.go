@@ -28,7 +28,6 @@
 package stick
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -208,16 +207,13 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 	if dev.Size() < least {
 		return nil, refuse(path, fmt.Errorf("too small: %s, %s needed", humanize.Bytes(uint64(dev.Size())), humanize.Bytes(uint64(least))), "Nothing was changed.")
 	}
-	head, old := aligned(headSize), aligned(headSize)
+	head := aligned(headSize)
 	first := head[:min(headSize, image.Size)]
 	if err := image.read(first, 0); err != nil {
 		return nil, j.unread(err)
 	}
 	if !image.had(first, 0) {
 		return nil, j.changed()
-	}
-	if _, err := dev.ReadAt(old, 0); err != nil {
-		return nil, j.broken("read", 0, err)
 	}
 	switch {
 	case image.Floe:
@@ -227,7 +223,11 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 		data = ""
 	}
 	var err error
-	if j.layout, err = plan(head, bytes.NewReader(old), image.Size, dev.Size(), data); err != nil {
+	disk := &sectors{dev: dev}
+	if j.layout, err = plan(head, disk, image.Size, dev.Size(), data); err != nil {
+		if disk.err != nil {
+			return nil, j.broken("read", disk.at, disk.err)
+		}
 		return nil, refuse(path, err, "Nothing was changed.")
 	}
 	return j, nil
