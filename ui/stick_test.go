@@ -204,6 +204,48 @@ func TestWizardWritesAStick(t *testing.T) {
 	r.press("down", "down", "enter").at("Done")
 }
 
+// TestWizardNoRoomForData: a data partition that cannot be is never promised.
+func TestWizardNoRoomForData(t *testing.T) {
+	r := newRig(t, &testHouse{})
+	r.house.disks, r.house.built = testDisks(), testBuilt()
+	r.house.disks[1].NoRoom = true
+	r.goTo("Done").press("down", "enter").at("Disk").press("down", "down").sees("no data partition: the disk has no room for one")
+	r.press("space").sees("no data partition: the disk has no room for one").press("enter")
+	r.at("Erase and write").sees("there is no room for a data partition: containers are lost at switch-off", "no data partition: the disk has no room for one")
+	r.press("esc").at("Disk")
+
+	order := WriteOrder{Disk: Disk{NoRoom: true, HasData: true, Unusual: "larger than a stick"}, Data: NewData}
+	if got := order.careful(); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	for _, data := range []Data{KeepData, NoData} {
+		if order.Data = data; len(order.careful()) != 1 {
+			t.Errorf("%s: %q", data, order.careful())
+		}
+	}
+}
+
+// TestDataChoices: what there is to keep is kept unless the person says otherwise.
+func TestDataChoices(t *testing.T) {
+	for _, tt := range []struct {
+		disk Disk
+		want []Data // one behind the other, from the usual one
+	}{
+		{Disk{}, []Data{NewData, NoData, NewData}},
+		{Disk{HasData: true}, []Data{KeepData, NewData, NoData, KeepData}},
+		{Disk{NoRoom: true}, []Data{NewData, NewData}},
+		{Disk{HasData: true, NoRoom: true}, []Data{KeepData, NewData, KeepData}},
+	} {
+		got := tt.disk.choices()[0]
+		for i, want := range tt.want {
+			if got != want {
+				t.Errorf("%+v: %q in place %d, not %q", tt.disk, got, i, want)
+			}
+			got = tt.disk.after(got)
+		}
+	}
+}
+
 // TestWizardDisksComeAndGo: the cursor stays with the disk.
 func TestWizardDisksComeAndGo(t *testing.T) {
 	r := withDisks(newRig(t, &testHouse{})).press("down", "down")

@@ -116,7 +116,11 @@ func (w *writeScreen) view(f frame) picture {
 	case buildDone:
 		lines = append(f.paragraphs(f.Glyphs.OK+" It was read back and is all as in the image. It is safe to remove.", f.OK.Render), "")
 		for _, r := range w.written.Rows {
-			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+f.Text.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
+			style := f.Text
+			if r.Level == Warn {
+				style = f.Warn
+			}
+			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+style.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
 		}
 		lines = append(lines, "")
 		lines = append(lines, f.paragraphs(w.booting(), f.Muted.Render)...)

@@ -104,6 +104,10 @@ func (t *terminal) write(ctx context.Context, w writing, path string) error {
 	if order.Data, err = t.data(ctx, w, disk, image.Floe); err != nil {
 		return err
 	}
+	if w.freshData && order.NoRoom() {
+		return fault.New(fault.Disk, "write to", disk.Path, errors.New("it has no room for a data partition behind the image"),
+			"Nothing was changed. Without --new-data the image is written alone; on a larger disk there is room for both.")
+	}
 	if w.serial == "" {
 		if err := t.confirm(ctx, disk, order); err != nil {
 			return err
@@ -186,7 +190,11 @@ func (t *terminal) inspect(ctx context.Context, path string, any bool) (*stick.I
 
 // confirm shows what will be lost, and has the person type the disk's name.
 func (t *terminal) confirm(ctx context.Context, disk disks.Disk, order stick.Order) error {
-	t.say(t.errStyles().Table("This disk will be erased", lossRows(disk, order.Data)))
+	rows := lossRows(disk, order.Data)
+	if order.NoRoom() {
+		rows = append(rows, noRoomRow())
+	}
+	t.say(t.errStyles().Table("This disk will be erased", rows))
 	name := confirmName(disk)
 	answer, err := t.ask(ctx, fmt.Sprintf("Type its name, %s, to erase it: ", name))
 	if err != nil {
@@ -340,8 +348,15 @@ func writtenRows(d disks.Disk, r stick.Result) []ui.Row {
 		rows = append(rows, ui.Row{Key: "data", Value: humanize.Bytes(uint64(r.Data)), Note: "kept as it was"})
 	case r.Data > 0:
 		rows = append(rows, ui.Row{Key: "data", Value: humanize.Bytes(uint64(r.Data)), Note: "made ready at Floe's first boot"})
+	case r.NoRoom:
+		rows = append(rows, noRoomRow())
 	}
 	return append(rows, ui.Row{Level: ui.OK, Key: "done", Value: "it is safe to remove"})
+}
+
+// noRoomRow tells that there is no data partition, although there should be one.
+func noRoomRow() ui.Row {
+	return ui.Row{Level: ui.Warn, Key: "data", Value: "none: the disk has no room for one", Note: "containers are lost at switch-off"}
 }
 
 func rate(bytes int64, seconds float64) string {

@@ -92,3 +92,33 @@ func TestWizardAgreesToWhatItShows(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRoomForData: a data partition that cannot be is refused where it was asked
+// for, and told of where it is only the usual thing.
+func TestNoRoomForData(t *testing.T) {
+	t.Parallel()
+	image, d := disktest.Image(t, 1, 4), disktest.Loop(t, 32)
+	out, code := run(t, nil, "write", image, "--to", d.Path, "--serial", d.Serial, "--new-data")
+	if code != int(fault.Disk) || !strings.Contains(out, "no room for a data partition") || !strings.Contains(out, "Nothing was changed") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if starts(t, d) != "old data" {
+		t.Fatal("the disk has lost its data")
+	}
+	const says = "none: the disk has no room for one"
+	c := openConsole(t, floe(t, nil, "write", image, "--to", d.Path))
+	c.sees("This disk will be erased", says, "containers are lost at switch-off", "Type its name").keys("\x04")
+	c.ends(130)
+	out, code = run(t, nil, "write", image, "--to", d.Path, "--serial", d.Serial)
+	if code != 0 || !strings.Contains(out, says) || !strings.Contains(out, "no data partition: the disk has no room for one") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if out, code = run(t, nil, "write", image, "--to", d.Path, "--serial", d.Serial, "--no-data"); code != 0 || strings.Contains(out, "no room") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	for need, want := range map[int64]bool{1 << 20: true, 1 << 30: false} {
+		if got := shownDisk(disks.Disk{Identity: disks.Identity{Size: 1 << 30}}, need); got.NoRoom == want {
+			t.Errorf("an image of %d: %+v", need, got)
+		}
+	}
+}

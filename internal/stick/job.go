@@ -64,7 +64,7 @@ func (j *job) run(ctx context.Context) (result Result, err error) {
 			j.behead()
 		}
 	}()
-	result = Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
+	result = Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep, NoRoom: j.layout.noRoom}
 	for _, step := range []struct {
 		id, title string
 		took      *time.Duration
@@ -267,6 +267,8 @@ func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 		return "data partition kept, " + size, nil
 	case l.hasData():
 		return "data partition of " + size, nil
+	case l.noRoom:
+		return "no data partition: the disk has no room for one", nil
 	}
 	return "", nil
 }

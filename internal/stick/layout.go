@@ -31,6 +31,7 @@ type layout struct {
 	blankHead, blankTail []byte // while the image is being written
 	data                 iso.Partition
 	keep                 bool
+	noRoom               bool // for the data partition that there should be
 }
 
 // hasData tells whether there will be a data partition.
@@ -59,6 +60,7 @@ func plan(head []byte, disk io.ReaderAt, image, size int64, data Data) (l layout
 		l.keep = true
 	case NewData:
 		l.data = newData(image, size)
+		l.noRoom = !l.hasData()
 	}
 	if l.hasData() {
 		table.Partitions = append(table.Partitions, l.data)
@@ -148,6 +150,10 @@ func newData(image, size int64) iso.Partition {
 	}
 	return iso.Partition{}
 }
+
+// DataFits tells whether a disk has room for a data partition behind an image,
+// both of so many bytes.
+func DataFits(image, disk int64) bool { return newData(image, disk).Sectors > 0 }
 
 // readerAt reads from bytes.
 type readerAt []byte

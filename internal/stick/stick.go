@@ -73,7 +73,13 @@ type Result struct {
 	Read  time.Duration `json:"read_ns"`  // how long reading back took
 	Data  int64         `json:"data"`     // bytes of the data partition; 0: none
 	Kept  bool          `json:"kept"`     // it is the one that was there before
+
+	NoRoom bool `json:"no_room"` // there should be one, and the disk has no room for it
 }
+
+// NoRoom tells that an order of an image of floe's is for a data partition for
+// which its disk has no room: the image is then written without one.
+func (o Order) NoRoom() bool { return o.Data == NewData && !DataFits(o.Size, o.Disk.Size) }
 
 const op = "write the image to"
 
