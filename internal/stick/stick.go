@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/user"
 	"strings"
 	"time"
 
@@ -110,21 +111,26 @@ func (o Order) check() error {
 
 // Write writes an image to a disk. It must run as root.
 //
+// The image is read with root's rights, as whoever gave the order has them: they
+// could read and write the same without floe. That a variable tells of a sudo
+// says only how their shell came to be, and not that somebody else is asking.
+//
 // The errors' classes: fault.Usage for an image that is none, fault.Disk for a
 // disk that was refused or failed, fault.Verify for an image or a disk with
 // other bytes than it should have.
 func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
-	return write(ctx, o, s, root{}, sink, func() error { return nil })
+	return write(ctx, o, s, root{}, nil, sink, func() error { return nil })
 }
 
-// write calls drop once everything that takes root is open.
-func write(ctx context.Context, o Order, s disks.System, a access, sink report.Sink, drop func() error) (Result, error) {
+// write reads the image with the rights of somebody, or with its own for nil, and
+// calls drop once everything that takes root is open.
+func write(ctx context.Context, o Order, s disks.System, a access, reader *user.User, sink report.Sink, drop func() error) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
 	o.Protect = append(needed(caller()), o.Protect...)
 	stage := report.Start(sink, "write/check", "Look at the image and the disk")
-	image, dev, disk, err := open(ctx, o, s, a, stage)
+	image, dev, disk, err := open(ctx, o, s, a, reader, stage)
 	if err != nil {
 		return Result{}, stage.Fail(err)
 	}
@@ -147,8 +153,8 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 }
 
 // open does everything that comes before the disk is changed.
-func open(ctx context.Context, o Order, s disks.System, a access, stage *report.Stage) (*Image, *block, disks.Disk, error) {
-	image, err := inspectAs(ctx, caller(), o.Image, o.Any, stage)
+func open(ctx context.Context, o Order, s disks.System, a access, reader *user.User, stage *report.Stage) (*Image, *block, disks.Disk, error) {
+	image, err := inspectAs(ctx, reader, o.Image, o.Any, stage)
 	if err != nil {
 		return nil, nil, disks.Disk{}, err
 	}
