@@ -158,7 +158,7 @@ func (a *asker) carryOut(order WriteOrder) error {
 	a.say("")
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	sink, done := startPlain(ctx, a.Out, Unbootable)
+	sink, done := startPlain(ctx, a.Out, StopWriting(order.Data))
 	written, err := write(ctx, order, sink)
 	done()
 	if err != nil && a.ctx.Err() != nil {

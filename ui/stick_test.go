@@ -1,9 +1,11 @@
 package ui
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -301,6 +303,47 @@ func TestWizardNoRights(t *testing.T) {
 	}
 	r.house.refuse = nil
 	r.press("enter").at("Written")
+}
+
+// TestStoppingSaysWhatIsSo: what stopping means is told as it is at the time, while it
+// is asked about as well.
+func TestStoppingSaysWhatIsSo(t *testing.T) {
+	const before, lost, kept = "Nothing on the disk was changed so far.", "The disk has lost what was on it already", "lost all that was on it but its data partition"
+	for _, tt := range []struct {
+		data        Data
+		after, foot string
+	}{{NewData, lost, "the disk will not boot"}, {NoData, lost, "the disk will not boot"}, {KeepData, kept, "the disk will not boot, but keeps its data partition"}} {
+		r := withDisks(newRig(t, &testHouse{}))
+		r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Data: tt.data}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+		events := writeEvents()
+		r.send(writeEventsMsg(events[:2])) // up to the looking at the image and the disk
+		r.press("esc").sees("Stop writing?", before)
+		r.send(writeEventsMsg(events[2:]))
+		r.sees("Stop writing?", tt.after).press("esc")
+		if got := r.m.write.board.means(); got != tt.foot {
+			t.Errorf("%s: %q", tt.data, got)
+		}
+		r.press("ctrl+c", "down", "enter").at("Stopping").sees(tt.foot).press("ctrl+c").sees("Leave before", tt.after).press("enter")
+		r.send(writtenMsg{err: context.Canceled})
+		r.at("Stopped").sees(tt.after)
+
+		r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Data: tt.data}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+		r.send(writeEventsMsg(events[:1]))
+		r.press("ctrl+c", "down", "enter").at("Stopping").sees("the disk is still as it was")
+		r.press("ctrl+c").sees("Leave before", before).press("enter")
+		r.send(writtenMsg{err: context.Canceled})
+		r.at("Stopped").sees(before)
+	}
+	for n, want := range map[int]string{0: "stop   stopping; the disk is still as it was\n", 2: "stop   stopping; the disk is still as it was\n", 3: "stop   stopping; the disk will not boot\n"} {
+		var out bytes.Buffer
+		p := newPlain(&out, StopWriting(NewData))
+		for _, e := range writeEvents()[:n] {
+			p.Emit(e)
+		}
+		if p.stop(); !strings.HasSuffix(out.String(), want) {
+			t.Errorf("after %d events: %s", n, &out)
+		}
+	}
 }
 
 // TestWizardStopsWriting: stopping says what that means, and is asked about.

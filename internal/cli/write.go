@@ -292,7 +292,7 @@ func (t *terminal) carryOut(ctx context.Context, order stick.Order) (stick.Resul
 	if err != nil {
 		return stick.Result{}, err
 	}
-	sink, done := ui.Progress(ctx, ui.Options{Mode: t.mode, Out: t.Out, Err: t.Err, Terminal: &t.err, Stopping: ui.Unbootable})
+	sink, done := ui.Progress(ctx, ui.Options{Mode: t.mode, Out: t.Out, Err: t.Err, Terminal: &t.err, Stopping: ui.StopWriting(ui.Data(order.Data))})
 	defer done()
 	return do(ctx, order, sink)
 }

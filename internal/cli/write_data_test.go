@@ -122,3 +122,12 @@ func TestNoRoomForData(t *testing.T) {
 		}
 	}
 }
+
+// TestStoppingKnowsTheStage: what shows the writing knows from when on the disk has
+// lost what it held.
+func TestStoppingKnowsTheStage(t *testing.T) {
+	t.Parallel()
+	if got := ui.StopWriting(ui.NewData).From; got != stick.Erasing {
+		t.Errorf("%q, and the writer calls it %q", got, stick.Erasing)
+	}
+}

@@ -57,6 +57,9 @@ func (j *job) spare() error {
 		humanize.Bytes(uint64(p.Sectors*iso.SectorSize))), hint)
 }
 
+// Erasing is the stage from whose start on a disk has lost what it held.
+const Erasing = "write/blank"
+
 // run does the steps from the first change of the disk on.
 func (j *job) run(ctx context.Context) (result Result, err error) {
 	defer func() {
@@ -70,7 +73,7 @@ func (j *job) run(ctx context.Context) (result Result, err error) {
 		took      *time.Duration
 		do        func(context.Context, *report.Stage) (string, error)
 	}{
-		{"write/blank", "Make the disk unbootable meanwhile", nil, j.blank},
+		{Erasing, "Make the disk unbootable meanwhile", nil, j.blank},
 		{"write/body", "Write", &result.Wrote, j.write},
 		{"write/flush", "Flush", &result.Wrote, j.flush},
 		{"write/verify", "Read back and compare", &result.Read, j.verify},
