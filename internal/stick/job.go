@@ -61,13 +61,8 @@ func (j *job) spare() error {
 const Erasing = "write/blank"
 
 // run does the steps from the first change of the disk on.
-func (j *job) run(ctx context.Context) (result Result, err error) {
-	defer func() {
-		if err != nil {
-			j.behead()
-		}
-	}()
-	result = Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep, NoRoom: j.layout.noRoom}
+func (j *job) run(ctx context.Context) (Result, error) {
+	result := Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep, NoRoom: j.layout.noRoom}
 	for _, step := range []struct {
 		id, title string
 		took      *time.Duration
@@ -96,16 +91,6 @@ func (j *job) run(ctx context.Context) (result Result, err error) {
 		stage.Done(said)
 	}
 	return result, nil
-}
-
-// behead takes away what an image brought to the very end of the disk: a backup
-// of its own partition table, by which UEFI finds what boots. Only an image that
-// is not floe's reaches there.
-func (j *job) behead() {
-	if j.began && j.image.Size > j.last() {
-		_, _ = j.dev.WriteAt(j.layout.blankTail, j.last()) // a disk that fails has failed already
-		_ = j.dev.Flush()
-	}
 }
 
 // isDevice tells whether an error is one that the disk made.
@@ -288,12 +273,8 @@ func (j *job) tables() error {
 			}
 		}
 	}
-	// An image that is not floe's may reach into the disk's end, and then it
-	// is right already.
-	if j.image.Size <= j.last() {
-		if err := j.putBack(l.tail, j.last()); err != nil {
-			return err
-		}
+	if err := j.putBack(l.tail, j.last()); err != nil {
+		return err
 	}
 	return j.putBack(l.head, 0)
 }

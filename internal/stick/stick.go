@@ -9,7 +9,8 @@
 //     chosen: model, serial number, size, device number, the kernel's count
 //  3. its first MiB and the backup of its partition table are blanked, so that
 //     neither BIOS nor UEFI finds anything to boot, and that is read back
-//  4. the image goes onto it from the second MiB on, past the page cache
+//  4. the image goes onto it from the second MiB on, past the page cache; what it
+//     has for the disk's last sectors waits with the first MiB
 //  5. that is read back from the disk, and the hash of each MiB of it compared
 //     with that of the image when it was looked at: 64 bits with a seed that this
 //     process alone knows (hash/maphash), which other bytes have once in 2⁶⁴ times
@@ -213,7 +214,7 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 	// What is written first and last must not be where the rest goes. An image of
 	// floe's that reached into the backup of the table would bring one of its own.
 	least := int64(headSize + wipeSize)
-	if image.Floe {
+	if least = max(least, image.Size); image.Floe {
 		least = max(least, image.Size+tailSize)
 	}
 	if dev.Size() < least {
@@ -242,5 +243,5 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 		}
 		return nil, refuse(path, err, "Nothing was changed.")
 	}
-	return j, nil
+	return j, j.holdBack()
 }
