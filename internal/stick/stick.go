@@ -6,7 +6,8 @@
 //  1. the image, by its SHA-256, and the disk are looked at; whatever is wrong
 //     is refused before anything is lost
 //  2. the disk is opened exclusively, and compared with the one that was
-//     chosen: model, serial number, size, device number, the kernel's count
+//     chosen: model, serial number, size, device number, the kernel's count; a data
+//     partition of an earlier Floe that nobody kept or gave up is the end of it
 //  3. its first MiB and the backup of its partition table are blanked, so that
 //     neither BIOS nor UEFI finds anything to boot, and that is read back
 //  4. the image goes onto it from the second MiB on, past the page cache; what it
@@ -18,7 +19,7 @@
 //     MiB is written last
 //
 // Whatever ends it before leaves a disk that does not boot. A data partition
-// that is to be kept stays in the table all the time.
+// that is to be kept stays in one of the two copies of the table all the time.
 //
 // Writing needs root. Elevate starts a child that has it, in which Serve checks
 // everything again; or UDisks has the desktop's service open the disk, and
