@@ -116,7 +116,7 @@ func (a *asker) buildOnce() (Built, error) {
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
 	var sink report.Sink
-	sink, done := startPlain(ctx, a.Out, "")
+	sink, done := startPlain(ctx, a.Out, Stopping{})
 	defer done()
 	return a.house.Build(ctx, a.flow.Plan(), sink)
 }

@@ -215,6 +215,14 @@ func TestAskWrites(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	golden(t, "ask-write", out[strings.Index(out, "\nDisks"):])
+
+	house.disks[1].NoRoom = true
+	_, out, err = ask(t, house, false, wholeWrite...)
+	for _, says := range []string{"1. no data partition: the disk has no room for one\nNumber", "careful: there is no room for a data partition: containers are lost at switch-off"} {
+		if err != nil || !strings.Contains(out, says) {
+			t.Errorf("%v: %q is missing in\n%s", err, says, out)
+		}
+	}
 }
 
 // A disk is touched only by who has typed its name: not by the end of the

@@ -91,12 +91,9 @@ func (a *asker) diskList(list []Disk) {
 // rest asks what becomes of the rest of a disk.
 func (a *asker) rest(d Disk) (Data, error) {
 	a.say("\nThe rest of the disk")
-	choices := []Data{NewData, NoData}
-	if d.HasData {
-		choices = []Data{KeepData, NewData, NoData}
-	}
+	choices := d.choices()
 	for i, c := range choices {
-		a.say("  %d. %s", i+1, c.words())
+		a.say("  %d. %s", i+1, d.words(c))
 	}
 	n, err := a.number("Number [1]:", "the rest of the disk", len(choices), 1)
 	if err != nil {
@@ -117,8 +114,8 @@ func (a *asker) erase(order WriteOrder) (done bool, err error) {
 	a.say("\nErase and write")
 	a.tell(order.warning())
 	a.say("  %s, %s, %s", clean(disk.Name), disk.Path, clean(disk.Facts))
-	if disk.Unusual != "" {
-		a.say("  careful: %s", clean(disk.Unusual))
+	for _, careful := range order.careful() {
+		a.say("  careful: %s", clean(careful))
 	}
 	for _, r := range order.loss() {
 		a.say("  %s: %s", r.Key, clean(r.Value))
@@ -161,7 +158,7 @@ func (a *asker) carryOut(order WriteOrder) error {
 	a.say("")
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	sink, done := startPlain(ctx, a.Out, Unbootable)
+	sink, done := startPlain(ctx, a.Out, StopWriting(order.Data))
 	written, err := write(ctx, order, sink)
 	done()
 	if err != nil && a.ctx.Err() != nil {

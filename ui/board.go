@@ -40,7 +40,8 @@ type Board struct {
 	start    time.Time
 	now      time.Time
 	stopping bool
-	means    string // what stopping means
+	stops    Stopping
+	reached  bool // the stage from which on it means something else
 }
 
 type stage struct {
@@ -52,19 +53,32 @@ type stage struct {
 	estimate
 }
 
+// Stopping is what it means to stop a run, in words. The zero value is that of a
+// run whose finished stages are kept.
+type Stopping struct {
+	Before string // as long as the stage From has not started
+	From   string // its name
+	After  string
+}
+
 // keptStages is what stopping a build means.
 const keptStages = "finished stages are kept"
 
 // NewBoard returns an empty Board, of a run whose finished stages are kept.
-func NewBoard() *Board { return &Board{means: keptStages} }
+func NewBoard() *Board { return newBoard(Stopping{}) }
 
-// newBoard is a Board of a run that means something else when it is stopped.
-func newBoard(stopping string) *Board {
-	b := NewBoard()
-	if stopping != "" {
-		b.means = stopping
+// newBoard is a Board of a run that may mean something else when it is stopped.
+func newBoard(s Stopping) *Board { return &Board{stops: s} }
+
+// means says what it would mean to stop now.
+func (b *Board) means() string {
+	switch {
+	case b.stops == Stopping{}:
+		return keptStages
+	case b.reached:
+		return b.stops.After
 	}
-	return b
+	return b.stops.Before
 }
 
 // Apply takes events in their order and returns the stages that ended with
@@ -72,6 +86,7 @@ func newBoard(stopping string) *Board {
 func (b *Board) Apply(events []report.Event) (ended []Outcome) {
 	for _, e := range events {
 		b.Tick(e.Time)
+		b.reached = b.reached || e.Stage == b.stops.From
 		switch e.Kind {
 		case report.Started:
 			b.drop(e.Stage)

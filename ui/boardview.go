@@ -136,7 +136,7 @@ func (b *Board) fill(s Styles, width, height int) (rows []string) {
 }
 
 func (b *Board) foot(s Styles, width int) string {
-	text := s.Muted.Render("ctrl+c stops; " + b.means)
+	text := s.Muted.Render("ctrl+c stops; " + b.means())
 	if width < 50 {
 		text = s.Muted.Render("ctrl+c stops")
 	}

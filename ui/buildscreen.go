@@ -213,7 +213,7 @@ func (b *buildScreen) progress(f frame) []string {
 	}
 	foot := f.Muted.Render(b.plan)
 	if b.state == buildStopping {
-		foot = f.Warn.Render("stopping") + f.Muted.Render("; "+b.board.means)
+		foot = f.Warn.Render("stopping") + f.Muted.Render("; "+b.board.means())
 	}
 	return append(lines, f.ends(foot, f.Muted.Render(span(b.board.now.Sub(b.board.start))), f.width))
 }

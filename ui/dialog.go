@@ -17,12 +17,21 @@ type option struct {
 // dialog is a question that stands in the way of something.
 type dialog struct {
 	title, text string
+	now         func() string // the text, where it changes meanwhile
 	options     []option
 	cursor
 }
 
 func newDialog(title, text string, options ...option) *dialog {
 	return &dialog{title: title, text: text, options: options}
+}
+
+// says is the text as it is now.
+func (d *dialog) says() string {
+	if d.now != nil {
+		return d.now()
+	}
+	return d.text
 }
 
 // ends tells that the dialog's last option is to leave or to stop something.
@@ -59,7 +68,7 @@ func (d *dialog) keys(k keyMap) []key.Binding {
 
 func (d *dialog) view(f frame) picture {
 	lines := append(make([]string, max(0, min(3, f.height-8))), f.paragraphs(d.title, f.Title.Render)...)
-	lines = append(append(lines, ""), f.paragraphs(d.text, f.Text.Render)...)
+	lines = append(append(lines, ""), f.paragraphs(d.says(), f.Text.Render)...)
 	lines = append(lines, "")
 	for i, o := range d.options {
 		style := f.Text

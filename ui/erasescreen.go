@@ -116,8 +116,8 @@ func (e *eraseScreen) view(f frame) picture {
 		lines = append(append(lines, ""), f.paragraphs(f.Glyphs.Fail+" It is left alone: "+e.err+".", f.Fail.Render)...)
 		return picture{lines: append(lines, "", f.Muted.Render("enter goes back to the disks"))}
 	}
-	if d.Unusual != "" {
-		lines = append(lines, f.fit(f.Warn.Render(f.Glyphs.Warn+" "+clean(d.Unusual)), f.width))
+	for _, careful := range e.order.careful() {
+		lines = append(lines, f.paragraphs(f.Glyphs.Warn+" "+clean(careful), f.Warn.Render)...)
 	}
 	var lost []string
 	for _, r := range e.order.loss() {

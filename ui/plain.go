@@ -35,7 +35,7 @@ type told struct {
 	quiet time.Duration // silence already spoken of
 }
 
-func newPlain(w io.Writer, stopping string) *plain {
+func newPlain(w io.Writer, stopping Stopping) *plain {
 	return &plain{w: w, board: newBoard(stopping), told: map[string]*told{}}
 }
 
@@ -131,7 +131,7 @@ func (p *plain) stop() {
 		return
 	}
 	p.board.Stop()
-	p.say("stop", "stopping; "+p.board.means)
+	p.say("stop", "stopping; "+p.board.means())
 }
 
 func (p *plain) close() {

@@ -16,7 +16,7 @@ import (
 // ten percent or fifteen seconds a line, whichever comes first.
 func TestPlain(t *testing.T) {
 	var out bytes.Buffer
-	p := newPlain(&out, "")
+	p := newPlain(&out, Stopping{})
 	emit := func(events ...report.Event) {
 		for _, e := range events {
 			p.Emit(e)

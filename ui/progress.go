@@ -13,12 +13,11 @@ import (
 
 // Options say how progress is shown.
 type Options struct {
-	Mode Mode      // the zero value is Auto
-	Out  io.Writer // JSON lines go here; nil is os.Stdout
-	Err  io.Writer // the live display and plain lines go here; nil is os.Stderr
-	Env  []string  // nil is os.Environ()
-	// Stopping is what stopping means; "" is that finished stages are kept.
-	Stopping string
+	Mode     Mode      // the zero value is Auto
+	Out      io.Writer // JSON lines go here; nil is os.Stdout
+	Err      io.Writer // the live display and plain lines go here; nil is os.Stderr
+	Env      []string  // nil is os.Environ()
+	Stopping Stopping
 	// Terminal describes Err; nil detects it, its background included.
 	Terminal *Terminal
 }
@@ -90,7 +89,7 @@ func jsonLines(w io.Writer) report.Sink {
 
 // startPlain runs the plain mode: events are written as they come, and a slow
 // clock notices silence.
-func startPlain(ctx context.Context, w io.Writer, stopping string) (report.Sink, func()) {
+func startPlain(ctx context.Context, w io.Writer, stopping Stopping) (report.Sink, func()) {
 	p := newPlain(w, stopping)
 	forget := context.AfterFunc(ctx, p.stop)
 	tick := time.NewTicker(time.Second)

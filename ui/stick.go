@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"floe/internal/report"
@@ -20,6 +21,7 @@ type Disk struct {
 	Refused string // why it is never written
 	Unusual string // why somebody may not mean it
 	HasData bool   // it has a data partition of floe's
+	NoRoom  bool   // beside the image it has none for a new data partition
 	Confirm string // what a person types to erase it
 	ID      any    // what the house knows it by
 }
@@ -34,32 +36,34 @@ const (
 	NoData   Data = "none"
 )
 
-// next is the choice behind one, for a disk that has a data partition or not.
-func (d Data) next(has bool) Data {
-	switch {
-	case d == NewData:
-		return NoData
-	case d == NoData && has:
-		return KeepData
-	}
-	return NewData
-}
-
-// usual is the choice unless the person says otherwise: what there is is kept.
-func (d Disk) usual() Data {
+// choices are what can become of the rest of a disk, the usual one first: what
+// there is is kept. Where there is no room, to want none is the same as to want one.
+func (d Disk) choices() (list []Data) {
 	if d.HasData {
-		return KeepData
+		list = append(list, KeepData)
 	}
-	return NewData
+	if list = append(list, NewData); !d.NoRoom {
+		list = append(list, NoData)
+	}
+	return list
 }
 
-// words say the choice.
-func (d Data) words() string {
+// after is the choice behind one.
+func (d Disk) after(data Data) Data {
+	list := d.choices()
+	return list[(slices.Index(list, data)+1)%len(list)]
+}
+
+// words say what a choice comes to.
+func (d Disk) words(data Data) string {
+	if data == NewData && d.NoRoom {
+		return "no data partition: the disk has no room for one"
+	}
 	return map[Data]string{
 		NewData:  "data partition for containers on the rest",
 		KeepData: "keep the data partition that is on it",
 		NoData:   "no data partition",
-	}[d]
+	}[data]
 }
 
 // WriteOrder is an image, and where it goes.
@@ -117,7 +121,18 @@ func (o WriteOrder) loss() (rows []Row) {
 	for _, m := range o.Disk.Mounts {
 		rows = append(rows, Row{Key: "unmounted", Value: m})
 	}
-	return append(rows, Row{Key: "then", Value: o.Data.words()})
+	return append(rows, Row{Key: "then", Value: o.Disk.words(o.Data)})
+}
+
+// careful tells what a person may not expect of an order.
+func (o WriteOrder) careful() (list []string) {
+	if o.Disk.Unusual != "" {
+		list = append(list, o.Disk.Unusual)
+	}
+	if o.Data == NewData && o.Disk.NoRoom {
+		list = append(list, "there is no room for a data partition: containers are lost at switch-off")
+	}
+	return list
 }
 
 // warning is what an order comes to.

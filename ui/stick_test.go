@@ -1,9 +1,11 @@
 package ui
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,6 +206,48 @@ func TestWizardWritesAStick(t *testing.T) {
 	r.press("down", "down", "enter").at("Done")
 }
 
+// TestWizardNoRoomForData: a data partition that cannot be is never promised.
+func TestWizardNoRoomForData(t *testing.T) {
+	r := newRig(t, &testHouse{})
+	r.house.disks, r.house.built = testDisks(), testBuilt()
+	r.house.disks[1].NoRoom = true
+	r.goTo("Done").press("down", "enter").at("Disk").press("down", "down").sees("no data partition: the disk has no room for one")
+	r.press("space").sees("no data partition: the disk has no room for one").press("enter")
+	r.at("Erase and write").sees("there is no room for a data partition: containers are lost at switch-off", "no data partition: the disk has no room for one")
+	r.press("esc").at("Disk")
+
+	order := WriteOrder{Disk: Disk{NoRoom: true, HasData: true, Unusual: "larger than a stick"}, Data: NewData}
+	if got := order.careful(); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	for _, data := range []Data{KeepData, NoData} {
+		if order.Data = data; len(order.careful()) != 1 {
+			t.Errorf("%s: %q", data, order.careful())
+		}
+	}
+}
+
+// TestDataChoices: what there is to keep is kept unless the person says otherwise.
+func TestDataChoices(t *testing.T) {
+	for _, tt := range []struct {
+		disk Disk
+		want []Data // one behind the other, from the usual one
+	}{
+		{Disk{}, []Data{NewData, NoData, NewData}},
+		{Disk{HasData: true}, []Data{KeepData, NewData, NoData, KeepData}},
+		{Disk{NoRoom: true}, []Data{NewData, NewData}},
+		{Disk{HasData: true, NoRoom: true}, []Data{KeepData, NewData, KeepData}},
+	} {
+		got := tt.disk.choices()[0]
+		for i, want := range tt.want {
+			if got != want {
+				t.Errorf("%+v: %q in place %d, not %q", tt.disk, got, i, want)
+			}
+			got = tt.disk.after(got)
+		}
+	}
+}
+
 // TestWizardDisksComeAndGo: the cursor stays with the disk.
 func TestWizardDisksComeAndGo(t *testing.T) {
 	r := withDisks(newRig(t, &testHouse{})).press("down", "down")
@@ -259,6 +303,47 @@ func TestWizardNoRights(t *testing.T) {
 	}
 	r.house.refuse = nil
 	r.press("enter").at("Written")
+}
+
+// TestStoppingSaysWhatIsSo: what stopping means is told as it is at the time, while it
+// is asked about as well.
+func TestStoppingSaysWhatIsSo(t *testing.T) {
+	const before, lost, kept = "Nothing on the disk was changed so far.", "The disk has lost what was on it already", "lost all that was on it but its data partition"
+	for _, tt := range []struct {
+		data        Data
+		after, foot string
+	}{{NewData, lost, "the disk will not boot"}, {NoData, lost, "the disk will not boot"}, {KeepData, kept, "the disk will not boot, but keeps its data partition"}} {
+		r := withDisks(newRig(t, &testHouse{}))
+		r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Data: tt.data}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+		events := writeEvents()
+		r.send(writeEventsMsg(events[:2])) // up to the looking at the image and the disk
+		r.press("esc").sees("Stop writing?", before)
+		r.send(writeEventsMsg(events[2:]))
+		r.sees("Stop writing?", tt.after).press("esc")
+		if got := r.m.write.board.means(); got != tt.foot {
+			t.Errorf("%s: %q", tt.data, got)
+		}
+		r.press("ctrl+c", "down", "enter").at("Stopping").sees(tt.foot).press("ctrl+c").sees("Leave before", tt.after).press("enter")
+		r.send(writtenMsg{err: context.Canceled})
+		r.at("Stopped").sees(tt.after)
+
+		r.m.startWrite(writerMsg{order: WriteOrder{Disk: testDisks()[1], Data: tt.data}, write: func(context.Context, WriteOrder, report.Sink) (Written, error) { return Written{}, nil }})
+		r.send(writeEventsMsg(events[:1]))
+		r.press("ctrl+c", "down", "enter").at("Stopping").sees("the disk is still as it was")
+		r.press("ctrl+c").sees("Leave before", before).press("enter")
+		r.send(writtenMsg{err: context.Canceled})
+		r.at("Stopped").sees(before)
+	}
+	for n, want := range map[int]string{0: "stop   stopping; the disk is still as it was\n", 2: "stop   stopping; the disk is still as it was\n", 3: "stop   stopping; the disk will not boot\n"} {
+		var out bytes.Buffer
+		p := newPlain(&out, StopWriting(NewData))
+		for _, e := range writeEvents()[:n] {
+			p.Emit(e)
+		}
+		if p.stop(); !strings.HasSuffix(out.String(), want) {
+			t.Errorf("after %d events: %s", n, &out)
+		}
+	}
 }
 
 // TestWizardStopsWriting: stopping says what that means, and is asked about.

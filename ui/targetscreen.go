@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -66,10 +67,10 @@ func (t *targetScreen) row() int {
 
 // choice is what becomes of the rest of a disk.
 func (t *targetScreen) choice(d Disk) Data {
-	if t.data != "" && (t.data != KeepData || d.HasData) {
+	if slices.Contains(d.choices(), t.data) {
 		return t.data
 	}
-	return d.usual()
+	return d.choices()[0]
 }
 
 func (t *targetScreen) update(msg tea.Msg) (intent, tea.Cmd) {
@@ -109,7 +110,7 @@ func (t *targetScreen) press(msg tea.KeyPressMsg) intent {
 		t.stop()
 		return chooseIntent{t.disks[row], t.choice(t.disks[row])}
 	case is(msg, k.Toggle) && row >= 0:
-		t.data = t.choice(t.disks[row]).next(t.disks[row].HasData)
+		t.data = t.disks[row].after(t.choice(t.disks[row]))
 		return nil
 	}
 	c := cursor{row}
@@ -171,7 +172,7 @@ func (f frame) disk(d Disk, here bool, data Data) block {
 		under(f.Warn.Render(f.Glyphs.Warn+" "), clean(d.Unusual), f.Warn)
 	}
 	if here {
-		then := f.Ice.Render(f.Glyphs.Arrow) + " " + f.Text.Render(data.words())
+		then := f.Ice.Render(f.Glyphs.Arrow) + " " + f.Text.Render(d.words(data))
 		if long := then + f.Muted.Render(" (space changes it)"); ansi.StringWidth(long)+4 <= f.width { // the keys say so too
 			then = long
 		}

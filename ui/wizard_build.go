@@ -64,7 +64,7 @@ func (m *wizard) awaitBuild(out io.Writer) {
 			continue
 		}
 		b.cancel()
-		_, _ = fmt.Fprintln(out, "Stopping; "+b.board.means+m.styles.Glyphs.Ellipsis)
+		_, _ = fmt.Fprintln(out, "Stopping; "+b.board.means()+m.styles.Glyphs.Ellipsis)
 		select {
 		case <-b.over:
 		case <-time.After(buildPatience):

@@ -53,10 +53,9 @@ func (m *wizard) askToLeave() *dialog {
 	}
 	if m.writing() {
 		if m.write.state == buildStopping {
-			return newDialog("Leave before the writing has stopped?", "It is being stopped; that takes a moment. The disk will not boot.",
-				option{"Wait", nil}, option{"Leave", leaveIntent{}})
+			return m.write.leaveDialog()
 		}
-		return stopWritingDialog()
+		return m.write.stopDialog()
 	}
 	if m.running() {
 		if m.build.state == buildStopping {

@@ -30,15 +30,23 @@ type (
 type writeScreen struct {
 	*buildScreen
 	fixed   bool // the image is for a board
+	keeps   bool // the data partition stays
 	written Written
 }
 
-// Unbootable is what it means to stop writing a disk.
-const Unbootable = "the disk will not boot"
+// StopWriting is what it means to stop writing a disk: nothing, until it loses what
+// it held.
+func StopWriting(data Data) Stopping {
+	s := Stopping{Before: "the disk is still as it was", From: "write/blank", After: "the disk will not boot"}
+	if data == KeepData {
+		s.After += ", but keeps its data partition"
+	}
+	return s
+}
 
 func newWriteScreen(order WriteOrder, cancel context.CancelFunc) *writeScreen {
-	w := &writeScreen{buildScreen: newBuildScreen(clean(order.Disk.Name+", "+order.Disk.Path), cancel, false), fixed: order.Fixed}
-	w.board = newBoard(Unbootable)
+	w := &writeScreen{buildScreen: newBuildScreen(clean(order.Disk.Name+", "+order.Disk.Path), cancel, false), fixed: order.Fixed, keeps: order.Data == KeepData}
+	w.board = newBoard(StopWriting(order.Data))
 	return w
 }
 
@@ -83,7 +91,7 @@ func (w *writeScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	k := newKeyMap(unicodeGlyphs)
 	switch {
 	case w.active() && is(press, k.Back) && w.state == buildRunning:
-		return askIntent{stopWritingDialog()}, nil
+		return askIntent{w.stopDialog()}, nil
 	case w.active():
 	case is(press, k.Back):
 		return doneIntent{}, nil
@@ -95,9 +103,29 @@ func (w *writeScreen) update(msg tea.Msg) (intent, tea.Cmd) {
 	return nil, nil
 }
 
-func stopWritingDialog() *dialog {
-	return newDialog("Stop writing?", "The disk has lost what was on it already, and will not boot until it is written again.",
-		option{"Keep writing", nil}, option{"Stop", stopWriteIntent{}})
+// stopDialog asks whether to stop. What that means may change while it asks.
+func (w *writeScreen) stopDialog() *dialog {
+	d := newDialog("Stop writing?", "", option{"Keep writing", nil}, option{"Stop", stopWriteIntent{}})
+	d.now = w.harm
+	return d
+}
+
+// leaveDialog asks whether to leave while it is being stopped.
+func (w *writeScreen) leaveDialog() *dialog {
+	d := newDialog("Leave before the writing has stopped?", "", option{"Wait", nil}, option{"Leave", leaveIntent{}})
+	d.now = func() string { return "It is being stopped; that takes a moment. " + w.harm() }
+	return d
+}
+
+// harm says what has become of the disk so far.
+func (w *writeScreen) harm() string {
+	switch {
+	case !w.board.reached:
+		return "Nothing on the disk was changed so far."
+	case w.keeps:
+		return "The disk has lost all that was on it but its data partition, and will not boot until it is written again."
+	}
+	return "The disk has lost what was on it already, and will not boot until it is written again."
 }
 
 func (w *writeScreen) keys(k keyMap) []key.Binding {
@@ -116,7 +144,11 @@ func (w *writeScreen) view(f frame) picture {
 	case buildDone:
 		lines = append(f.paragraphs(f.Glyphs.OK+" It was read back and is all as in the image. It is safe to remove.", f.OK.Render), "")
 		for _, r := range w.written.Rows {
-			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+f.Text.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
+			style := f.Text
+			if r.Level == Warn {
+				style = f.Warn
+			}
+			lines = append(lines, f.fit(f.Muted.Render(pad(clean(r.Key), 11))+style.Render(clean(r.Value))+f.Muted.Render("  "+clean(r.Note)), f.width))
 		}
 		lines = append(lines, "")
 		lines = append(lines, f.paragraphs(w.booting(), f.Muted.Render)...)
@@ -126,7 +158,7 @@ func (w *writeScreen) view(f frame) picture {
 		lines = append(f.stages(w.ended, f.height-len(w.actions)-4), "")
 		hint := fault.Hint(w.err)
 		if hint == "" {
-			hint = "Whatever was written, " + Unbootable + "."
+			hint = w.harm()
 		}
 		lines = append(lines, f.paragraphs(hint, f.Warn.Render)...)
 	}

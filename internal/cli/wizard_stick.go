@@ -46,7 +46,7 @@ func shownDisks(list []disks.Disk, need int64) []ui.Disk {
 func shownDisk(d disks.Disk, need int64) ui.Disk {
 	s := ui.Disk{
 		Key: d.Key(), Seen: fmt.Sprint(d.Number, d.Sequence), Path: d.Path, Name: d.Name(), Facts: facts(d), Holds: d.Holds(),
-		Mounts: d.MountedOn(), Refused: d.Refused(need), Unusual: d.Unusual(), HasData: hasData(d), Confirm: confirmName(d), ID: d,
+		Mounts: d.MountedOn(), Refused: d.Refused(need), Unusual: d.Unusual(), HasData: hasData(d), NoRoom: !stick.DataFits(need, d.Size), Confirm: confirmName(d), ID: d,
 	}
 	if len(d.Partitions) == 0 {
 		s.Lost = []ui.Row{{Value: "all of it (" + d.Holds() + ")"}}
@@ -106,6 +106,6 @@ func (h *house) order(ctx context.Context, o ui.WriteOrder, sink report.Sink) (s
 	disk := o.Disk.ID.(disks.Disk)
 	return stick.Order{
 		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Disk: disk.Identity,
-		Unmount: disk.MountPoints(), Protect: h.protected(), Data: stick.Data(o.Data),
+		Unmount: disk.MountPoints(), Protect: h.protected(), Data: stick.Data(o.Data), LoseData: o.Disk.HasData,
 	}, nil
 }

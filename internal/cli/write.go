@@ -95,12 +95,18 @@ func (t *terminal) write(ctx context.Context, w writing, path string) error {
 	order := stick.Order{
 		Image: image.Name(), SHA256: image.SHA256, Size: image.Size, Any: w.any,
 		Disk: disk.Identity, Unmount: disk.MountPoints(), Protect: t.protected(),
+		// Where the disk was shown with a data partition, keeping it or losing it was chosen.
+		LoseData: w.noData || w.freshData || hasData(disk),
 	}
 	if why := disk.Refused(image.Size); why != "" {
 		return fault.New(fault.Disk, "write to", disk.Path, errors.New(why), "'floe disks' lists what can be written.")
 	}
 	if order.Data, err = t.data(ctx, w, disk, image.Floe); err != nil {
 		return err
+	}
+	if w.freshData && order.NoRoom() {
+		return fault.New(fault.Disk, "write to", disk.Path, errors.New("it has no room for a data partition behind the image"),
+			"Nothing was changed. Without --new-data the image is written alone; on a larger disk there is room for both.")
 	}
 	if w.serial == "" {
 		if err := t.confirm(ctx, disk, order); err != nil {
@@ -182,53 +188,13 @@ func (t *terminal) inspect(ctx context.Context, path string, any bool) (*stick.I
 	return image, nil
 }
 
-// data decides about the rest of the disk. An earlier data partition is never
-// lost without having been named. An image that is not floe's takes all of the
-// disk.
-func (t *terminal) data(ctx context.Context, w writing, disk disks.Disk, floe bool) (stick.Data, error) {
-	there := hasData(disk)
-	wrong := func(why error, hint string) error { return fault.New(fault.Usage, "write an image", "", why, hint) }
-	switch {
-	case !floe && w.keepData:
-		return "", wrong(errors.New("an image that is not floe's takes all of the disk: --keep-data cannot keep anything"), "--no-data says that the data partition may be lost.")
-	case w.keepData:
-		return stick.KeepData, nil
-	case w.noData:
-		return stick.NoData, nil
-	case !floe && there && w.serial != "" && !w.freshData:
-		return "", wrong(fmt.Errorf("%s has a data partition, and an image that is not floe's takes all of the disk", disk.Path), "--no-data says that it may be lost.")
-	case !floe:
-		return stick.NoData, nil
-	case w.freshData || !there:
-		return stick.NewData, nil
-	case w.serial != "":
-		return "", wrong(fmt.Errorf("%s has a data partition", disk.Path), "Add --keep-data, --new-data or --no-data.")
-	}
-	answer, err := t.ask(ctx, fmt.Sprintf("%s has a data partition of an earlier Floe. Type keep, or lose: ", disk.Path))
-	if err != nil {
-		return "", err
-	}
-	switch strings.ToLower(answer) {
-	case "keep":
-		return stick.KeepData, nil
-	case "lose":
-		return stick.NewData, nil
-	}
-	return "", notMeant()
-}
-
-func hasData(d disks.Disk) bool {
-	for _, p := range d.Partitions {
-		if p.Name == iso.DataName {
-			return true
-		}
-	}
-	return false
-}
-
 // confirm shows what will be lost, and has the person type the disk's name.
 func (t *terminal) confirm(ctx context.Context, disk disks.Disk, order stick.Order) error {
-	t.say(t.errStyles().Table("This disk will be erased", lossRows(disk, order.Data)))
+	rows := lossRows(disk, order.Data)
+	if order.NoRoom() {
+		rows = append(rows, noRoomRow())
+	}
+	t.say(t.errStyles().Table("This disk will be erased", rows))
 	name := confirmName(disk)
 	answer, err := t.ask(ctx, fmt.Sprintf("Type its name, %s, to erase it: ", name))
 	if err != nil {
@@ -326,7 +292,7 @@ func (t *terminal) carryOut(ctx context.Context, order stick.Order) (stick.Resul
 	if err != nil {
 		return stick.Result{}, err
 	}
-	sink, done := ui.Progress(ctx, ui.Options{Mode: t.mode, Out: t.Out, Err: t.Err, Terminal: &t.err, Stopping: ui.Unbootable})
+	sink, done := ui.Progress(ctx, ui.Options{Mode: t.mode, Out: t.Out, Err: t.Err, Terminal: &t.err, Stopping: ui.StopWriting(ui.Data(order.Data))})
 	defer done()
 	return do(ctx, order, sink)
 }
@@ -382,8 +348,15 @@ func writtenRows(d disks.Disk, r stick.Result) []ui.Row {
 		rows = append(rows, ui.Row{Key: "data", Value: humanize.Bytes(uint64(r.Data)), Note: "kept as it was"})
 	case r.Data > 0:
 		rows = append(rows, ui.Row{Key: "data", Value: humanize.Bytes(uint64(r.Data)), Note: "made ready at Floe's first boot"})
+	case r.NoRoom:
+		rows = append(rows, noRoomRow())
 	}
 	return append(rows, ui.Row{Level: ui.OK, Key: "done", Value: "it is safe to remove"})
+}
+
+// noRoomRow tells that there is no data partition, although there should be one.
+func noRoomRow() ui.Row {
+	return ui.Row{Level: ui.Warn, Key: "data", Value: "none: the disk has no room for one", Note: "containers are lost at switch-off"}
 }
 
 func rate(bytes int64, seconds float64) string {

@@ -18,7 +18,6 @@ import (
 	"floe/internal/disks"
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
-	"floe/internal/iso"
 	"floe/internal/stick"
 )
 
@@ -77,37 +76,6 @@ func TestWriteUnattended(t *testing.T) {
 	}
 	if code != 0 {
 		t.Errorf("exit code %d\n%s", code, out)
-	}
-}
-
-// TestDataIsNamed: without a terminal nobody loses a data partition that no flag
-// names, and none is said to be kept that is not.
-func TestDataIsNamed(t *testing.T) {
-	t.Parallel()
-	with := disks.Disk{Partitions: []disks.Partition{{Name: iso.DataName}}}
-	for _, tt := range []struct {
-		name string
-		w    writing
-		disk disks.Disk
-		floe bool
-		want stick.Data // "": refused
-	}{
-		{"nothing there", writing{}, disks.Disk{}, true, stick.NewData},
-		{"not named", writing{}, with, true, ""},
-		{"kept", writing{keepData: true}, with, true, stick.KeepData},
-		{"lost for another", writing{freshData: true}, with, true, stick.NewData},
-		{"lost", writing{noData: true}, with, true, stick.NoData},
-		{"foreign, nothing there", writing{}, disks.Disk{}, false, stick.NoData},
-		{"foreign, not named", writing{}, with, false, ""},
-		{"foreign, kept", writing{keepData: true}, with, false, ""},
-		{"foreign, lost", writing{noData: true}, with, false, stick.NoData},
-		{"foreign, lost for another", writing{freshData: true}, with, false, stick.NoData},
-	} {
-		tt.w.serial = "1234"
-		got, err := (&terminal{}).data(t.Context(), tt.w, tt.disk, tt.floe)
-		if got != tt.want || (err != nil) != (tt.want == "") || err != nil && fault.Code(err) != int(fault.Usage) {
-			t.Errorf("%s: %q, %v", tt.name, got, err)
-		}
 	}
 }
 

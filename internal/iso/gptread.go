@@ -20,30 +20,79 @@ type Table struct {
 	Partitions []Partition // by place; numbers of the entries are not kept
 }
 
-// errNoGPT is given for a disk without a table.
-var errNoGPT = errors.New("no GUID partition table is there")
+// The errors of a table that cannot be read.
+var (
+	errNoGPT = errors.New("no GUID partition table is there")
+	errShape = errors.New("the partition table has a shape that is not usual")
+	errSum   = errors.New("the partition table is damaged: its checksum is wrong")
+)
 
 // ReadGPT reads the primary partition table of a disk or of an image, and
 // checks its checksums. It reads what GPT writes: an array right behind the
 // header, of 128 entries of 128 bytes.
 func ReadGPT(disk io.ReaderAt) (Table, error) {
-	b := make([]byte, (gptFirst)*SectorSize)
+	b := make([]byte, gptFirst*SectorSize)
 	if _, err := disk.ReadAt(b, 0); err != nil {
 		return Table{}, err
 	}
-	h, array := b[SectorSize:][:SectorSize], b[2*SectorSize:]
-	if string(h[:8]) != "EFI PART" {
+	h := b[SectorSize:][:SectorSize]
+	switch array, err := parseHeader(h, 1); {
+	case err != nil:
+		return Table{}, err
+	case array != 2:
+		return Table{}, errShape
+	}
+	return parseArray(h, b[2*SectorSize:])
+}
+
+// ReadBackupGPT reads the copy of the partition table that a disk of total
+// sectors has at its end: its header in the last sector, its array where that
+// says. It takes no table whose header belongs elsewhere.
+func ReadBackupGPT(disk io.ReaderAt, total int64) (Table, error) {
+	if total < gptFirst+gptSectors {
 		return Table{}, errNoGPT
 	}
-	sum := binary.LittleEndian.Uint32(h[16:])
+	h := make([]byte, SectorSize)
+	if _, err := disk.ReadAt(h, (total-1)*SectorSize); err != nil {
+		return Table{}, err
+	}
+	first, err := parseHeader(h, total-1)
+	switch {
+	case err != nil:
+		return Table{}, err
+	case first < gptFirst || first > total-gptSectors:
+		return Table{}, errShape
+	}
+	array := make([]byte, gptArray*SectorSize)
+	if _, err := disk.ReadAt(array, first*SectorSize); err != nil {
+		return Table{}, err
+	}
+	return parseArray(h, array)
+}
+
+// parseHeader checks a header, which belongs into one sector, and gives the
+// first sector of its array.
+func parseHeader(h []byte, self int64) (array int64, err error) {
+	if string(h[:8]) != "EFI PART" {
+		return 0, errNoGPT
+	}
 	clean := append([]byte(nil), h[:gptHeaderSize]...)
 	binary.LittleEndian.PutUint32(clean[16:], 0)
+	array = int64(binary.LittleEndian.Uint64(h[72:])) // one below zero is refused with those outside the disk
 	switch {
-	case binary.LittleEndian.Uint32(h[12:]) != gptHeaderSize || binary.LittleEndian.Uint64(h[72:]) != 2 ||
+	case binary.LittleEndian.Uint32(h[12:]) != gptHeaderSize || int64(binary.LittleEndian.Uint64(h[24:])) != self ||
 		binary.LittleEndian.Uint32(h[80:]) != gptEntries || binary.LittleEndian.Uint32(h[84:]) != gptEntrySize:
-		return Table{}, errors.New("the partition table has a shape that is not usual")
-	case crc32.ChecksumIEEE(clean) != sum || crc32.ChecksumIEEE(array) != binary.LittleEndian.Uint32(h[88:]):
-		return Table{}, errors.New("the partition table is damaged: its checksum is wrong")
+		return 0, errShape
+	case crc32.ChecksumIEEE(clean) != binary.LittleEndian.Uint32(h[16:]):
+		return 0, errSum
+	}
+	return array, nil
+}
+
+// parseArray reads the array of a header that was checked.
+func parseArray(h, array []byte) (Table, error) {
+	if crc32.ChecksumIEEE(array) != binary.LittleEndian.Uint32(h[88:]) {
+		return Table{}, errSum
 	}
 	t := Table{Disk: GUID(h[56:72])}
 	for e := range slices.Chunk(array, gptEntrySize) {
@@ -86,6 +135,13 @@ func (t Table) Find(name string) (Partition, bool) {
 		return Partition{}, false
 	}
 	return t.Partitions[i], true
+}
+
+// Overlaps tells whether a partition takes room that one of the table has.
+func (t Table) Overlaps(p Partition) bool {
+	return slices.ContainsFunc(t.Partitions, func(o Partition) bool {
+		return o.First < p.First+p.Sectors && p.First < o.First+o.Sectors
+	})
 }
 
 // DataPartition makes the entry of a partition for data of Linux.

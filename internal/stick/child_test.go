@@ -284,6 +284,30 @@ func TestReadsAsTheCaller(t *testing.T) {
 	}
 }
 
+// TestWhoseRightsRead: in a shell that sudo made root's, root reads what root may; a
+// child that was elevated for somebody reads what they may, and says so.
+func TestWhoseRightsRead(t *testing.T) {
+	image, d := disktest.Image(t, 1, 2), disktest.Loop(t, 64)
+	disktest.Readable(t, image)
+	if err := os.Chmod(image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SUDO_UID", "1001")
+	o := order(t, image, d, NoData)
+	c, err := Elevate(soon(t), elevator(t, letThrough), os.Args[0], []string{"serve"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(soon(t), o, report.Discard); fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), "permission denied") || !strings.Contains(fault.Hint(err), "chmod a+r") {
+		t.Errorf("the child: %v; %s", err, fault.Hint(err))
+	}
+	if got := disktest.Content(t, d.Path, 0, 9); string(got) != "old data " {
+		t.Errorf("the disk has lost its data: %q", got)
+	}
+	mustWrite(t, o)
+	holds(t, d, image)
+}
+
 func FuzzServe(f *testing.F) {
 	f.Add(`{"image":"/x.iso","sha256":"","size":1,"disk":{"number":"8:0","size":1},"data":"new"}` + "\n")
 	f.Fuzz(func(t *testing.T, input string) {

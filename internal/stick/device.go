@@ -37,6 +37,26 @@ func aligned(size int) []byte {
 	return b[skip : skip+size : skip+size]
 }
 
+// sectors reads whole sectors of a device to memory of any kind. It keeps the
+// first error, for readers who go on without what they did not get.
+type sectors struct {
+	dev device
+	at  int64
+	err error
+}
+
+func (s *sectors) ReadAt(b []byte, at int64) (int, error) {
+	direct := aligned(len(b))
+	n, err := s.dev.ReadAt(direct, at)
+	if n < len(b) && (err == nil || errors.Is(err, io.EOF)) {
+		err = errShort
+	}
+	if err != nil && s.err == nil {
+		s.at, s.err = at+int64(n), err
+	}
+	return copy(b, direct[:n]), err
+}
+
 // block is a block device, open exclusively and past the page cache.
 type block struct {
 	*os.File

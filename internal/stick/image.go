@@ -1,6 +1,7 @@
 package stick
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,7 +51,7 @@ func Inspect(ctx context.Context, path string, any bool, stage *report.Stage) (*
 func inspectAs(ctx context.Context, who *user.User, path string, any bool, stage *report.Stage) (*Image, error) {
 	f, err := openAs(who, path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadableTo(who, path, err)
 	}
 	image := &Image{File: f}
 	if err := image.inspect(ctx, who, path, any, stage); err != nil {
@@ -66,6 +67,15 @@ func unreadable(path string, err error) error {
 		hint = "'floe build' makes one."
 	}
 	return fault.New(fault.Usage, "read the image", path, err, hint)
+}
+
+// unreadableTo is the error of a file that somebody may not read.
+func unreadableTo(who *user.User, path string, err error) error {
+	if who == nil || !errors.Is(err, fs.ErrPermission) {
+		return unreadable(path, err)
+	}
+	return fault.New(fault.Usage, "read the image", path, err,
+		fmt.Sprintf("It is read with the rights of user %s and of that user's own group, although the disk is written with root's: 'chmod a+r' lets them read it.", cmp.Or(who.Username, who.Uid)))
 }
 
 func (i *Image) inspect(ctx context.Context, who *user.User, path string, any bool, stage *report.Stage) error {
@@ -142,7 +152,7 @@ func (i *Image) beside(who *user.User, path string) error {
 		return nil
 	}
 	if err != nil {
-		return unreadable(path+".sha256", err)
+		return unreadableTo(who, path+".sha256", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 4096))

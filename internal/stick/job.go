@@ -32,20 +32,43 @@ type job struct {
 // pause for seconds while they tidy up.
 const stallAfter = 5 * time.Second
 
+// spare refuses a disk whose data partition would be lost without having been
+// named. Whoever chose the disk saw what the kernel knows of it, and that may be
+// less: it does not look at a table again that changed, and reads neither a loop
+// device's nor the copy of a damaged one.
+func (j *job) spare() error {
+	if j.layout.keep {
+		return nil
+	}
+	disk := &sectors{dev: j.dev}
+	p, ok := dataOn(disk, j.dev.Size())
+	switch {
+	case ok:
+	case disk.err != nil:
+		return j.broken("read", disk.at, disk.err)
+	default:
+		return nil
+	}
+	hint := "Nothing was changed. 'floe write' keeps it with --keep-data, and loses it with --new-data or --no-data."
+	if !j.image.Floe {
+		hint = "Nothing was changed. An image that is not floe's takes all of the disk: --no-data says that it may be lost."
+	}
+	return fault.New(fault.Usage, op, j.path, fmt.Errorf("it has a data partition of an earlier Floe, %s, and nobody said that it may be lost",
+		humanize.Bytes(uint64(p.Sectors*iso.SectorSize))), hint)
+}
+
+// Erasing is the stage from whose start on a disk has lost what it held.
+const Erasing = "write/blank"
+
 // run does the steps from the first change of the disk on.
-func (j *job) run(ctx context.Context) (result Result, err error) {
-	defer func() {
-		if err != nil {
-			j.behead()
-		}
-	}()
-	result = Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep}
+func (j *job) run(ctx context.Context) (Result, error) {
+	result := Result{Path: j.path, Bytes: j.image.Size, Data: j.layout.data.Sectors * iso.SectorSize, Kept: j.layout.keep, NoRoom: j.layout.noRoom}
 	for _, step := range []struct {
 		id, title string
 		took      *time.Duration
 		do        func(context.Context, *report.Stage) (string, error)
 	}{
-		{"write/blank", "Make the disk unbootable meanwhile", nil, j.blank},
+		{Erasing, "Make the disk unbootable meanwhile", nil, j.blank},
 		{"write/body", "Write", &result.Wrote, j.write},
 		{"write/flush", "Flush", &result.Wrote, j.flush},
 		{"write/verify", "Read back and compare", &result.Read, j.verify},
@@ -68,16 +91,6 @@ func (j *job) run(ctx context.Context) (result Result, err error) {
 		stage.Done(said)
 	}
 	return result, nil
-}
-
-// behead takes away what an image brought to the very end of the disk: a backup
-// of its own partition table, by which UEFI finds what boots. Only an image that
-// is not floe's reaches there.
-func (j *job) behead() {
-	if j.began && j.image.Size > j.last() {
-		_, _ = j.dev.WriteAt(j.layout.blankTail, j.last()) // a disk that fails has failed already
-		_ = j.dev.Flush()
-	}
 }
 
 // isDevice tells whether an error is one that the disk made.
@@ -158,7 +171,13 @@ func (j *job) blank(_ context.Context, stage *report.Stage) (string, error) {
 	if err := j.put(j.layout.blankHead, 0); err != nil {
 		return "", err
 	}
-	if !j.layout.keep {
+	if j.layout.keep {
+		// The copy of the table is all that there is while the table is being
+		// written, and the other way round.
+		if err := j.settle(0); err != nil {
+			return "", err
+		}
+	} else {
 		// Whatever kept its own tables at the end: RAID, ZFS, an older GPT.
 		size := min(wipeSize, j.dev.Size()-headSize) / iso.SectorSize * iso.SectorSize
 		if err := j.put(aligned(int(size)), j.dev.Size()-size); err != nil {
@@ -236,6 +255,8 @@ func (j *job) finish(_ context.Context, stage *report.Stage) (string, error) {
 		return "data partition kept, " + size, nil
 	case l.hasData():
 		return "data partition of " + size, nil
+	case l.noRoom:
+		return "no data partition: the disk has no room for one", nil
 	}
 	return "", nil
 }
@@ -252,12 +273,8 @@ func (j *job) tables() error {
 			}
 		}
 	}
-	// An image that is not floe's may reach into the disk's end, and then it
-	// is right already.
-	if j.image.Size <= j.last() {
-		if err := j.putBack(l.tail, j.last()); err != nil {
-			return err
-		}
+	if err := j.putBack(l.tail, j.last()); err != nil {
+		return err
 	}
 	return j.putBack(l.head, 0)
 }

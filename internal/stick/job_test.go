@@ -259,7 +259,7 @@ func TestKeptWhileWriting(t *testing.T) {
 		_, err1 := dev.File.ReadAt(head, 0)
 		_, err2 := dev.File.ReadAt(tail, dev.size-tailSize)
 		unbootable(t, head, tail)
-		p, err := oldData(readerAt(head), headSize)
+		p, err := oldData(readerAt(head), headSize, headSize)
 		if err := errors.Join(err, err1, err2); err != nil || p != j.layout.data {
 			t.Errorf("%+v, %v", p, err)
 		}

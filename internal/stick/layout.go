@@ -31,6 +31,7 @@ type layout struct {
 	blankHead, blankTail []byte // while the image is being written
 	data                 iso.Partition
 	keep                 bool
+	noRoom               bool // for the data partition that there should be
 }
 
 // hasData tells whether there will be a data partition.
@@ -53,12 +54,13 @@ func plan(head []byte, disk io.ReaderAt, image, size int64, data Data) (l layout
 	total := size / iso.SectorSize
 	switch data {
 	case KeepData:
-		if l.data, err = oldData(disk, image); err != nil {
+		if l.data, err = oldData(disk, image, size); err != nil {
 			return l, err
 		}
 		l.keep = true
 	case NewData:
 		l.data = newData(image, size)
+		l.noRoom = !l.hasData()
 	}
 	if l.hasData() {
 		table.Partitions = append(table.Partitions, l.data)
@@ -102,20 +104,34 @@ func putTable(head, primary []byte, total int64) {
 }
 
 // oldData finds the data partition that is to be kept.
-func oldData(disk io.ReaderAt, image int64) (iso.Partition, error) {
-	table, err := iso.ReadGPT(disk)
-	if err != nil {
-		return iso.Partition{}, fmt.Errorf("there is no data partition to keep: %w", err)
-	}
-	p, ok := table.Find(iso.DataName)
+func oldData(disk io.ReaderAt, image, size int64) (iso.Partition, error) {
+	p, ok := dataOn(disk, size)
 	if !ok {
-		return p, errors.New("there is no data partition to keep: none is called " + iso.DataName)
+		_, err := iso.ReadGPT(disk)
+		if err == nil {
+			err = errors.New("none is called " + iso.DataName)
+		}
+		return p, fmt.Errorf("there is no data partition to keep: %w", err)
 	}
 	if start := p.First * iso.SectorSize; start < max(image, headSize) {
 		return p, fmt.Errorf("its data partition begins at %s, and the image needs %s: it cannot be kept",
 			humanize.IBytes(uint64(start)), humanize.IBytes(uint64(image)))
 	}
 	return p, nil
+}
+
+// dataOn finds the data partition of an earlier Floe: in the partition table of
+// a disk, or in the copy at the disk's end unless the table gives its room to
+// something else. One of the two is whole at every moment of a writing that
+// keeps it, wherever that is torn off.
+func dataOn(disk io.ReaderAt, size int64) (p iso.Partition, ok bool) {
+	table, err := iso.ReadGPT(disk)
+	if p, ok = table.Find(iso.DataName); err == nil && ok {
+		return p, true
+	}
+	backup, err := iso.ReadBackupGPT(disk, size/iso.SectorSize)
+	p, ok = backup.Find(iso.DataName)
+	return p, err == nil && ok && !table.Overlaps(p)
 }
 
 // newData places a data partition behind the image, with room in between for
@@ -134,6 +150,10 @@ func newData(image, size int64) iso.Partition {
 	}
 	return iso.Partition{}
 }
+
+// DataFits tells whether a disk has room for a data partition behind an image,
+// both of so many bytes.
+func DataFits(image, disk int64) bool { return newData(image, disk).Sectors > 0 }
 
 // readerAt reads from bytes.
 type readerAt []byte

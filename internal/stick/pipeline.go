@@ -83,7 +83,32 @@ func (j *job) each(ctx context.Context, stage *report.Stage, do func(b []byte, a
 	return ctx.Err()
 }
 
-// write puts all but the first MiB onto the disk.
+// held tells how much of a piece is written with the rest: all but what belongs to
+// the disk's last sectors, where an image that is not floe's may bring a copy of its
+// own partition table. By that one UEFI would find what boots.
+func (j *job) held(at int64, n int) int { return int(min(int64(n), max(0, j.last()-at))) }
+
+// holdBack takes that part of the image for what is written at last.
+func (j *job) holdBack() error {
+	last := j.last()
+	if j.image.Size <= last {
+		return nil
+	}
+	for at := last / chunk * chunk; at < j.image.Size; at += chunk {
+		b := make([]byte, min(chunk, j.image.Size-at))
+		if err := j.image.read(b, at); err != nil {
+			return j.unread(err)
+		}
+		if !j.image.had(b, at) {
+			return j.changed()
+		}
+		skip := max(0, last-at)
+		copy(j.layout.tail[at+skip-last:], b[skip:])
+	}
+	return nil
+}
+
+// write puts all but the first MiB onto the disk, and all but what is held back.
 func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
 	start, holes := time.Now(), &holes{job: j}
 	err := j.each(ctx, stage, func(b []byte, at int64, n int) error {
@@ -91,6 +116,9 @@ func (j *job) write(ctx context.Context, stage *report.Stage) (string, error) {
 			return j.unread(err)
 		}
 		clear(b[n:])
+		if b = b[:j.held(at, len(b))]; len(b) == 0 {
+			return nil
+		}
 		return holes.put(b, at)
 	})
 	if err != nil {
@@ -128,16 +156,24 @@ func (h *holes) put(b []byte, at int64) error {
 func isZero(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
 
 // verify reads back what was written, and compares each piece with the image as
-// it was when it was looked at. The first MiB is still to come.
+// it was when it was looked at. The first MiB, and what is held back, is still to
+// come.
 func (j *job) verify(ctx context.Context, stage *report.Stage) (string, error) {
 	start := time.Now()
 	err := j.each(ctx, stage, func(b []byte, at int64, n int) error {
-		got, err := j.dev.ReadAt(b, at)
-		if err == nil && got < n || errors.Is(err, io.EOF) {
+		there := j.held(at, len(b))
+		got, err := 0, error(nil)
+		if there > 0 {
+			got, err = j.dev.ReadAt(b[:there], at)
+		}
+		if err == nil && got < min(n, there) || errors.Is(err, io.EOF) {
 			err = errShort
 		}
 		if err != nil {
 			return j.broken("read", at+int64(got), err)
+		}
+		if there < len(b) {
+			copy(b[there:], j.layout.tail[at+int64(there)-j.last():])
 		}
 		if !j.image.had(b[:n], at) {
 			return j.wrong(b[:n], at)

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
 	"floe/internal/iso"
@@ -64,54 +66,89 @@ func TestImageChanges(t *testing.T) {
 	}
 }
 
-// TestWholeDisk: an image as large as the disk brings the backup of a partition table
-// to its end, which does not stay there where the rest is given up.
+// TestWholeDisk: an image that reaches into the disk's last sectors brings the copy of
+// a partition table there, which comes with what makes the disk bootable and not before.
 func TestWholeDisk(t *testing.T) {
-	image := foreign(t)
-	b, err := os.ReadFile(image)
+	whole, err := os.ReadFile(foreign(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = b[:len(b)/iso.SectorSize*iso.SectorSize]
-	copy(b[len(b)-iso.SectorSize:], "EFI PART")
-	if err := os.WriteFile(image, b, 0o600); err != nil {
-		t.Fatal(err)
+	for _, tt := range []struct {
+		name string
+		size int64 // of the image
+		more int64 // that the disk has
+	}{
+		{"as large as the disk, of whole pieces", 24 * mib, 0},
+		{"its last piece is in the last sectors", 23*mib + 10*iso.SectorSize, 0},
+		{"it begins where the last sectors do", 23*mib + tailSize, 0},
+		{"ends within the last sectors", 24 * mib, 5 * iso.SectorSize},
+		{"has an end that is that of no sector", 24*mib - 100, 100},
+		{"ends before them", 24 * mib, tailSize},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := bytes.Clone(whole[:tt.size])
+			end := tt.size + tt.more - iso.SectorSize // the disk's last sector
+			copy(b[min(end, tt.size-iso.SectorSize):], "EFI PART")
+			image := filepath.Join(t.TempDir(), "other.iso")
+			if err := os.WriteFile(image, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, stop := range []string{"", "write/verify started", "write/verify done", "write/finish started"} {
+				comesLast(t, image, b, tt.size+tt.more, stop)
+			}
+		})
 	}
+}
+
+// comesLast writes an image onto a disk, and stops there.
+func comesLast(t *testing.T, image string, b []byte, size int64, stop string) {
+	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stick"))
 	if err == nil {
-		err = f.Truncate(int64(len(b)))
+		err = f.Truncate(size)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	dev := &file{File: f, size: int64(len(b))}
-	for _, stop := range []report.Kind{"", report.Started, report.Done} {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		j, err := newJob(inspected(t, image), NoData, dev, "/dev/stick", report.Func(func(e report.Event) {
-			if e.Stage == "write/verify" && e.Kind == stop {
-				cancel()
-			}
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = j.run(ctx)
-		head, tail := make([]byte, headSize), make([]byte, tailSize)
+	dev := &file{File: f, size: size}
+	ends := func() (head, tail []byte) {
+		head, tail = make([]byte, headSize), make([]byte, tailSize)
 		_, err1 := f.ReadAt(head, 0)
-		_, err2 := f.ReadAt(tail, dev.size-tailSize)
+		_, err2 := f.ReadAt(tail, size-tailSize)
 		if err := errors.Join(err1, err2); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		switch {
-		case stop == "" && (err != nil || !bytes.Equal(head, b[:headSize]) || !bytes.Equal(tail, b[len(b)-tailSize:])):
-			t.Errorf("%v, or the image is not on the disk", err)
-		case stop != "" && fault.Code(err) != int(fault.Cancelled):
-			t.Errorf("%v", err)
-		case stop != "":
+		return head, tail
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	j, err := newJob(inspected(t, image), NoData, dev, "/dev/stick", report.Func(func(e report.Event) {
+		if e.Stage == "write/verify" && e.Kind != report.Progress { // it might be unplugged now
+			head, tail := ends()
 			unbootable(t, head, tail)
 		}
+		if e.Stage+" "+string(e.Kind) == stop {
+			cancel()
+			dev.onWrite = func([]byte, int64) error { return unix.EIO }
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.run(ctx)
+	head, tail := ends()
+	got := make([]byte, len(b))
+	if _, err := f.ReadAt(got, 0); err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case stop == "" && (err != nil || !bytes.Equal(got, b) || len(bytes.Trim(tail[max(0, int64(len(b))-(size-tailSize)):], "\x00")) > 0):
+		t.Errorf("%v, or the image is not on the disk", err)
+	case stop != "" && err == nil:
+		t.Errorf("%s: it goes on", stop)
+	case stop != "":
+		unbootable(t, head, tail)
 	}
 }
 

@@ -204,7 +204,7 @@ func TestExchangedMeanwhile(t *testing.T) {
 			_ = os.MkdirAll(filepath.Join(machine.Sys, "block"), 0o755)
 		}},
 	} {
-		_, err := write(t.Context(), order(t, image, d, NewData), machine, a, report.Discard, func() error { return nil })
+		_, err := write(t.Context(), order(t, image, d, NewData), machine, a, nil, report.Discard, func() error { return nil })
 		if fault.Code(err) != int(fault.Disk) {
 			t.Errorf("%s: %v", name, err)
 		}

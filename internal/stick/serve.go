@@ -66,7 +66,8 @@ func (f failure) error() error {
 // Nothing of the order is trusted: it says what to write where, and every rule
 // holds for it as for the person. What the system needs is found here; the order
 // may add to that and take nothing away. The image is read with the rights of whoever
-// had the child elevated.
+// had the child elevated: who gives the order may have been let through for this
+// command alone, and gets no file of somebody else's onto a disk by it.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, s disks.System) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,7 +89,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, s disks.System) int
 			cancel()
 		}()
 		var result Result
-		result, err = write(ctx, o, s, root{}, report.Func(func(e report.Event) { say(reply{Event: &e}) }), func() error { return dropTo(caller()) })
+		result, err = write(ctx, o, s, root{}, caller(), report.Func(func(e report.Event) { say(reply{Event: &e}) }), func() error { return dropTo(caller()) })
 		if err == nil {
 			say(reply{Result: &result})
 			return 0

@@ -6,10 +6,12 @@
 //  1. the image, by its SHA-256, and the disk are looked at; whatever is wrong
 //     is refused before anything is lost
 //  2. the disk is opened exclusively, and compared with the one that was
-//     chosen: model, serial number, size, device number, the kernel's count
+//     chosen: model, serial number, size, device number, the kernel's count; a data
+//     partition of an earlier Floe that nobody kept or gave up is the end of it
 //  3. its first MiB and the backup of its partition table are blanked, so that
 //     neither BIOS nor UEFI finds anything to boot, and that is read back
-//  4. the image goes onto it from the second MiB on, past the page cache
+//  4. the image goes onto it from the second MiB on, past the page cache; what it
+//     has for the disk's last sectors waits with the first MiB
 //  5. that is read back from the disk, and the hash of each MiB of it compared
 //     with that of the image when it was looked at: 64 bits with a seed that this
 //     process alone knows (hash/maphash), which other bytes have once in 2⁶⁴ times
@@ -17,7 +19,7 @@
 //     MiB is written last
 //
 // Whatever ends it before leaves a disk that does not boot. A data partition
-// that is to be kept stays in the table all the time.
+// that is to be kept stays in one of the two copies of the table all the time.
 //
 // Writing needs root. Elevate starts a child that has it, in which Serve checks
 // everything again; or UDisks has the desktop's service open the disk, and
@@ -28,10 +30,10 @@
 package stick
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os/user"
 	"strings"
 	"time"
 
@@ -55,14 +57,15 @@ const (
 // Order says what to write where. It crosses from the person's process to
 // the one with the right to write, as JSON.
 type Order struct {
-	Image   string         `json:"image"`  // absolute path
-	SHA256  string         `json:"sha256"` // what the image must have, lower-case hexadecimal
-	Size    int64          `json:"size"`   // bytes
-	Any     bool           `json:"any,omitempty"`
-	Disk    disks.Identity `json:"disk"`              // what was chosen
-	Data    Data           `json:"data"`              // for images of floe's only
-	Unmount []string       `json:"unmount,omitempty"` // mount points that the person agreed to lose
-	Protect []string       `json:"protect,omitempty"` // paths whose disk is needed, besides those that needed finds
+	Image    string         `json:"image"`  // absolute path
+	SHA256   string         `json:"sha256"` // what the image must have, lower-case hexadecimal
+	Size     int64          `json:"size"`   // bytes
+	Any      bool           `json:"any,omitempty"`
+	Disk     disks.Identity `json:"disk"`                // what was chosen
+	Data     Data           `json:"data"`                // for images of floe's only
+	LoseData bool           `json:"lose_data,omitempty"` // a data partition that is not kept was shown or named to the person
+	Unmount  []string       `json:"unmount,omitempty"`   // mount points that the person agreed to lose
+	Protect  []string       `json:"protect,omitempty"`   // paths whose disk is needed, besides those that needed finds
 }
 
 // Result tells what was written.
@@ -73,7 +76,13 @@ type Result struct {
 	Read  time.Duration `json:"read_ns"`  // how long reading back took
 	Data  int64         `json:"data"`     // bytes of the data partition; 0: none
 	Kept  bool          `json:"kept"`     // it is the one that was there before
+
+	NoRoom bool `json:"no_room"` // there should be one, and the disk has no room for it
 }
+
+// NoRoom tells that an order of an image of floe's is for a data partition for
+// which its disk has no room: the image is then written without one.
+func (o Order) NoRoom() bool { return o.Data == NewData && !DataFits(o.Size, o.Disk.Size) }
 
 const op = "write the image to"
 
@@ -104,21 +113,26 @@ func (o Order) check() error {
 
 // Write writes an image to a disk. It must run as root.
 //
+// The image is read with root's rights, as whoever gave the order has them: they
+// could read and write the same without floe. That a variable tells of a sudo
+// says only how their shell came to be, and not that somebody else is asking.
+//
 // The errors' classes: fault.Usage for an image that is none, fault.Disk for a
 // disk that was refused or failed, fault.Verify for an image or a disk with
 // other bytes than it should have.
 func Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
-	return write(ctx, o, s, root{}, sink, func() error { return nil })
+	return write(ctx, o, s, root{}, nil, sink, func() error { return nil })
 }
 
-// write calls drop once everything that takes root is open.
-func write(ctx context.Context, o Order, s disks.System, a access, sink report.Sink, drop func() error) (Result, error) {
+// write reads the image with the rights of somebody, or with its own for nil, and
+// calls drop once everything that takes root is open.
+func write(ctx context.Context, o Order, s disks.System, a access, reader *user.User, sink report.Sink, drop func() error) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
 	o.Protect = append(needed(caller()), o.Protect...)
 	stage := report.Start(sink, "write/check", "Look at the image and the disk")
-	image, dev, disk, err := open(ctx, o, s, a, stage)
+	image, dev, disk, err := open(ctx, o, s, a, reader, stage)
 	if err != nil {
 		return Result{}, stage.Fail(err)
 	}
@@ -132,12 +146,17 @@ func write(ctx context.Context, o Order, s disks.System, a access, sink report.S
 	if err != nil {
 		return Result{}, err
 	}
+	if !o.LoseData {
+		if err := j.spare(); err != nil {
+			return Result{}, err
+		}
+	}
 	return j.run(ctx)
 }
 
 // open does everything that comes before the disk is changed.
-func open(ctx context.Context, o Order, s disks.System, a access, stage *report.Stage) (*Image, *block, disks.Disk, error) {
-	image, err := inspectAs(ctx, caller(), o.Image, o.Any, stage)
+func open(ctx context.Context, o Order, s disks.System, a access, reader *user.User, stage *report.Stage) (*Image, *block, disks.Disk, error) {
+	image, err := inspectAs(ctx, reader, o.Image, o.Any, stage)
 	if err != nil {
 		return nil, nil, disks.Disk{}, err
 	}
@@ -196,22 +215,19 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 	// What is written first and last must not be where the rest goes. An image of
 	// floe's that reached into the backup of the table would bring one of its own.
 	least := int64(headSize + wipeSize)
-	if image.Floe {
+	if least = max(least, image.Size); image.Floe {
 		least = max(least, image.Size+tailSize)
 	}
 	if dev.Size() < least {
 		return nil, refuse(path, fmt.Errorf("too small: %s, %s needed", humanize.Bytes(uint64(dev.Size())), humanize.Bytes(uint64(least))), "Nothing was changed.")
 	}
-	head, old := aligned(headSize), aligned(headSize)
+	head := aligned(headSize)
 	first := head[:min(headSize, image.Size)]
 	if err := image.read(first, 0); err != nil {
 		return nil, j.unread(err)
 	}
 	if !image.had(first, 0) {
 		return nil, j.changed()
-	}
-	if _, err := dev.ReadAt(old, 0); err != nil {
-		return nil, j.broken("read", 0, err)
 	}
 	switch {
 	case image.Floe:
@@ -221,8 +237,12 @@ func newJob(image *Image, data Data, dev device, path string, sink report.Sink) 
 		data = ""
 	}
 	var err error
-	if j.layout, err = plan(head, bytes.NewReader(old), image.Size, dev.Size(), data); err != nil {
+	disk := &sectors{dev: dev}
+	if j.layout, err = plan(head, disk, image.Size, dev.Size(), data); err != nil {
+		if disk.err != nil {
+			return nil, j.broken("read", disk.at, disk.err)
+		}
 		return nil, refuse(path, err, "Nothing was changed.")
 	}
-	return j, nil
+	return j, j.holdBack()
 }

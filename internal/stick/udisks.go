@@ -79,7 +79,7 @@ func (u *UDisks) Close() error { return u.bus.Close() }
 // connection.
 func (u *UDisks) Write(ctx context.Context, o Order, s disks.System, sink report.Sink) (Result, error) {
 	defer u.Close()
-	result, err := write(ctx, o, s, u, sink, func() error { return nil })
+	result, err := write(ctx, o, s, u, nil, sink, func() error { return nil })
 	if err != nil {
 		return result, err
 	}

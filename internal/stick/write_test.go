@@ -64,14 +64,18 @@ func TestWrite(t *testing.T) {
 	holds(t, d, second)
 
 	// A new data partition is empty, even at the same place.
-	mustWrite(t, order(t, image, d, NewData))
+	lost := order(t, image, d, NewData)
+	lost.LoseData = true
+	mustWrite(t, lost)
 	if now := table(t, d); len(now) != 3 || now[2].ID == data.ID {
 		t.Errorf("%+v", now)
 	}
 	if got := disktest.Content(t, d.Path, at, dataWipe); len(bytes.Trim(got, "\x00")) > 0 {
 		t.Error("the data partition is not empty")
 	}
-	mustWrite(t, order(t, second, d, NoData))
+	lost = order(t, second, d, NoData)
+	lost.LoseData = true
+	mustWrite(t, lost)
 	if now := table(t, d); len(now) != 2 {
 		t.Errorf("%+v", now)
 	}
@@ -120,7 +124,9 @@ func TestCard(t *testing.T) {
 		data Data
 		want []string
 	}{{NewData, []string{board.Volume, iso.DataName}}, {KeepData, []string{board.Volume, iso.DataName}}, {NoData, []string{board.Volume}}} {
-		mustWrite(t, order(t, image, d, tt.data))
+		o := order(t, image, d, tt.data)
+		o.LoseData = true
+		mustWrite(t, o)
 		var names []string
 		for _, p := range table(t, d) {
 			names = append(names, p.Name)

@@ -53,6 +53,17 @@ func Loop(t testing.TB, size int) disks.Disk {
 // LoopIn is Loop with the device's file in a folder that is there.
 func LoopIn(t testing.TB, dir string, size int) disks.Disk {
 	t.Helper()
+	return loop(t, dir, size, unix.LO_FLAGS_PARTSCAN)
+}
+
+// Unparsed is Loop with a device of which the kernel reads no partition table.
+func Unparsed(t testing.TB, size int) disks.Disk {
+	t.Helper()
+	return loop(t, t.TempDir(), size, 0)
+}
+
+func loop(t testing.TB, dir string, size int, flags uint32) disks.Disk {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("loop devices take root")
 	}
@@ -71,7 +82,7 @@ func LoopIn(t testing.TB, dir string, size int) disks.Disk {
 	if err := f.Truncate(int64(size) * mib); err != nil {
 		t.Fatal(err)
 	}
-	device, detach, err := Attach(f)
+	device, detach, err := attach(f, flags)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -138,6 +149,10 @@ func Readable(t testing.TB, path string) {
 
 // Attach makes a loop device of a file, until detach is called.
 func Attach(f *os.File) (device *os.File, detach func(), err error) {
+	return attach(f, unix.LO_FLAGS_PARTSCAN)
+}
+
+func attach(f *os.File, flags uint32) (device *os.File, detach func(), err error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +167,7 @@ func Attach(f *os.File) (device *os.File, detach func(), err error) {
 			return nil, nil, err
 		}
 		config := unix.LoopConfig{Fd: uint32(f.Fd())}
-		config.Info.Flags = unix.LO_FLAGS_PARTSCAN
+		config.Info.Flags = flags
 		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
 			return device, func() {
 				_ = unix.IoctlSetInt(int(device.Fd()), unix.LOOP_CLR_FD, 0)
