@@ -174,7 +174,7 @@ func (t *terminal) stop(ctx context.Context, name string) error {
 			return sh.Unknown("stop machine", name)
 		}
 	}
-	if sh.Known(name) {
+	if sh.Known(name) && (r == nil || !r.State().Trial) {
 		// First, so that it is not found dead when this floe is killed meanwhile.
 		if err := sh.Want(name, false); err != nil {
 			return err
@@ -302,7 +302,7 @@ func envCommand(out *terminal) *cobra.Command {
 		ValidArgsFunction: completeMachines,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := namedMachine(machineName, args)
-			if !shelf().Known(name) && isMachine(name) {
+			if !shelf().Known(name) && isMachine(name) || isTrial(name) {
 				return fault.New(fault.Usage, "reach the container runtime of machine", name, errors.New("'floe run' started it, and set no clients up for it"),
 					"'floe up' makes machines that docker and podman here know")
 			}

@@ -16,6 +16,8 @@ import (
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/machines"
+	"floe/qemu"
+	"floe/steps"
 )
 
 // withQEMU gives the person a QEMU of the host's own: a script that is the archive's
@@ -101,6 +103,15 @@ func TestStartBrokenOff(t *testing.T) {
 	}
 }
 
+// keeps has a machine that stays, and has not been started.
+func (p person) keeps(name string) {
+	p.Helper()
+	sh := machines.Shelf{Home: qemu.Home{State: filepath.Join(p.home, "state", "floe", "machines")}}
+	if err := sh.Save(name, machines.Spec{Arch: arch.AMD64, Image: p.zeros(), Memory: 64, CPUs: 1, Firmware: steps.AutoFirmware}); err != nil {
+		p.Fatal(err)
+	}
+}
+
 // TestWhileAnotherFloeBuilds: what is wanted of a machine whose image another floe is
 // building is answered by that, until Ctrl-C ends that one.
 func TestWhileAnotherFloeBuilds(t *testing.T) {
@@ -170,5 +181,45 @@ func TestCtrlCWhileItBoots(t *testing.T) {
 	p.must("rm", "--force", "box")
 	if p.machinesHere() != 0 || time.Since(began) > time.Minute {
 		t.Errorf("after %s %d QEMUs run", time.Since(began), p.machinesHere())
+	}
+}
+
+// TestMachineThatBootsNothing: whoever waits for one is told in words that nothing
+// comes, and that 'floe run' started it.
+func TestMachineThatBootsNothing(t *testing.T) {
+	p := newPerson(t)
+	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
+	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
+	pid := p.list()["floe"].PID
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	_ = run.Process.Kill()
+	p.ended(run)
+	for _, tt := range []struct {
+		args []string
+		code fault.Class
+		says string
+	}{
+		{[]string{"ssh", "--wait", "1s", "true"}, fault.Build, "takes nobody in after 1s"},
+		{[]string{"env"}, fault.Usage, "'floe run' started it"},
+		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
+		{[]string{"run", "zeros.iso"}, fault.Usage, "it runs already"},
+		{[]string{"logs", "--qemu", "--follow"}, fault.Usage, "follow"},
+		// From here on there is one of that name that stays, and does not run.
+		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
+		{[]string{"restart"}, fault.Usage, "'floe run' started it"},
+		{[]string{"env"}, fault.Usage, "'floe run' started it"},
+	} {
+		if tt.args[0] == "logs" {
+			p.keeps("floe")
+		}
+		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
+			t.Errorf("%q: %d\n%s", tt.args, code, errs)
+		}
+	}
+	if left := p.list(); left["floe"].PID != pid {
+		t.Errorf("now there is %+v", left)
 	}
 }

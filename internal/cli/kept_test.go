@@ -288,39 +288,6 @@ func TestImageGone(t *testing.T) {
 	}
 }
 
-// TestMachineThatBootsNothing: whoever waits for one is told in words that nothing
-// comes, and that 'floe run' started it.
-func TestMachineThatBootsNothing(t *testing.T) {
-	p := newPerson(t)
-	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
-	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
-	pid := p.list()["floe"].PID
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	_ = run.Process.Kill()
-	p.ended(run)
-	for _, tt := range []struct {
-		args []string
-		code fault.Class
-		says string
-	}{
-		{[]string{"ssh", "--wait", "1s", "true"}, fault.Build, "takes nobody in after 1s"},
-		{[]string{"env"}, fault.Usage, "'floe run' started it"},
-		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
-		{[]string{"run", "zeros.iso"}, fault.Usage, "it runs already"},
-		{[]string{"logs", "--qemu", "--follow"}, fault.Usage, "follow"},
-	} {
-		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
-			t.Errorf("%q: %d\n%s", tt.args, code, errs)
-		}
-	}
-	if left := p.list(); left["floe"].PID != pid {
-		t.Errorf("now there is %+v", left)
-	}
-}
-
 // TestUpRefusesFirst: what could not start or be entered is refused before its image
 // is built, and leaves no machine behind.
 func TestUpRefusesFirst(t *testing.T) {

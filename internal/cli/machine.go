@@ -35,6 +35,7 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
+	kept                bool     // it is no trial: 'floe up' keeps what it is like
 	runtimes            []string // that are on the image, for the live view
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
@@ -106,7 +107,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if warning != "" {
 		stage.Log(warning)
 	}
-	running, err := home().Start(ctx, program, machine, qemu.Launch{Accel: qemu.DetectAccel(plan.Arch, qemu.Host{}), Detach: try.detach})
+	running, err := home().Start(ctx, program, machine, qemu.Launch{Accel: qemu.DetectAccel(plan.Arch, qemu.Host{}), Detach: try.detach, Trial: !try.kept})
 	if err != nil {
 		return nil, stage.Fail(err)
 	}

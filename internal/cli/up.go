@@ -123,7 +123,7 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	}
 	r, err := sh.Home.Load(w.name)
 	switch {
-	case err == nil && !d.known:
+	case err == nil && (!d.known || r.State().Trial):
 		err = fault.New(fault.Usage, "make machine", w.name, errors.New("'floe run' started one of that name, and it runs"), "'floe stop "+w.name+"' first, or take another name")
 	case err == nil && d.changed:
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
@@ -192,7 +192,7 @@ func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed
 		return nil, err
 	}
 	r, err := t.start(ctx, d.plan, trial{
-		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true,
+		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true, kept: true,
 		ephemeral: d.spec.Disk == "", diskSize: d.spec.Disk, more: []qemu.Option{more},
 		begin: func() error { return sh.Want(d.name, true) },
 	}, sink)
