@@ -84,13 +84,16 @@ func (t *terminal) bring(cmd *cobra.Command, w wish, sink report.Sink, done func
 		return err
 	}
 	defer r.Close()
-	notes, err := t.makeReady(ctx, r, spec, w, sink)
+	told, notes, err := t.makeReady(ctx, r, spec, w, sink)
 	if err != nil {
 		return runsOn(ctx, r, err)
 	}
 	done()
 	if t.mode != ui.JSON {
-		t.showMachine(w.name, spec, notes)
+		t.print(t.styles().Next("Machine "+w.name+" is ready", ways(w.name, spec.Runtimes, told)))
+		for _, n := range notes {
+			fmt.Fprintln(t.Err, "floe: note:", n)
+		}
 	}
 	return nil
 }
@@ -223,29 +226,25 @@ func runsOn(ctx context.Context, r *qemu.Running, err error) error {
 		"machine "+name+" runs on: 'floe up "+name+"' waits for it again, 'floe stop "+name+"' powers it off")
 }
 
-// showMachine tells how a machine is reached.
-func (t *terminal) showMachine(name string, spec machines.Spec, notes []string) {
+// ways are how a machine is reached: with the client of a runtime that was told of it by
+// the entry that is floe's, with others by the shell's variables.
+func ways(name string, runtimes, told []string) (list []ui.Command) {
 	suffix := ""
 	if name != machineName {
 		suffix = " " + name
 	}
-	var next []ui.Command
-	for _, runtime := range spec.Runtimes {
-		switch runtime {
-		case steps.Docker:
-			next = append(next, ui.Command{What: "give it work", Line: "docker --context " + machines.Alias(name) + " run --rm alpine uname -a"})
-		case steps.Podman:
-			next = append(next, ui.Command{What: "give it work", Line: "podman --connection " + machines.Alias(name) + " run --rm alpine uname -a"})
-		}
+	options := map[string]string{steps.Docker: "docker --context ", steps.Podman: "podman --connection "}
+	for _, runtime := range told {
+		list = append(list, ui.Command{What: "give it work", Line: options[runtime] + machines.Alias(name) + " run --rm alpine uname -a"})
 	}
-	if len(next) > 0 {
-		next = append(next, ui.Command{What: "or for this shell", Line: `eval "$(floe env` + suffix + `)"`})
+	forShell := "or for this shell"
+	if len(told) == 0 {
+		forShell = "give it work from this shell"
 	}
-	next = append(next, ui.Command{What: "enter it", Line: "floe ssh" + suffix}, ui.Command{What: "power it off; it stays", Line: "floe stop" + suffix})
-	t.print(t.styles().Next("Machine "+name+" is ready", next))
-	for _, n := range notes {
-		fmt.Fprintln(t.Err, "floe: note:", n)
+	if len(runtimes) > 0 {
+		list = append(list, ui.Command{What: forShell, Line: `eval "$(floe env` + suffix + `)"`})
 	}
+	return append(list, ui.Command{What: "enter it", Line: "floe ssh" + suffix}, ui.Command{What: "power it off; it stays", Line: "floe stop" + suffix})
 }
 
 // summary is a machine in a line.

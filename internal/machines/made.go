@@ -78,11 +78,11 @@ func (s Shelf) Targets(name, user string, port int, alias bool) Targets {
 
 // Connect makes docker's context and podman's connection for a machine, for
 // those runtimes that it has, or brings them up to date. One of the same name that floe did
-// not make is left alone; a note says so.
-func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (notes []string, err error) {
+// not make is left alone; a note says so. It gives the runtimes whose client has the entry.
+func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (told, notes []string, err error) {
 	made, err := s.made(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, runtime := range runtimes {
 		e, m := s.client(runtime, name, t, c)
@@ -91,13 +91,14 @@ func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (no
 		}
 		there, err := e.target(m)
 		if err != nil {
-			return notes, fault.New(fault.Missing, "read "+runtime+"'s file", m.File, err, "mend it, or move it away; the machine itself works")
+			return told, notes, fault.New(fault.Missing, "read "+runtime+"'s file", m.File, err, "mend it, or move it away; the machine itself works")
 		}
 		old := made[runtime]
 		ours := old.File == m.File && old.Name == m.Name && old.Target == there
 		switch {
 		case there == "" || ours && there != m.Target:
 		case ours:
+			told = append(told, runtime)
 			continue
 		default:
 			notes = append(notes, fmt.Sprintf("%s has an entry %q of somebody's own, for %s: left as it is; 'floe env' reaches the machine", runtime, m.Name, there))
@@ -107,13 +108,14 @@ func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (no
 		// nothing that no floe knows as its own.
 		made[runtime] = m
 		if err := s.saveMade(name, made); err != nil {
-			return notes, err
+			return told, notes, err
 		}
 		if err := e.put(m); err != nil {
-			return notes, fault.New(fault.Missing, "tell "+runtime+" of machine", name, err, "the machine itself works; 'floe env' reaches it")
+			return told, notes, fault.New(fault.Missing, "tell "+runtime+" of machine", name, err, "the machine itself works; 'floe env' reaches it")
 		}
+		told = append(told, runtime)
 	}
-	return notes, nil
+	return told, notes, nil
 }
 
 // Disconnect removes what Connect made, as far as it is still that.

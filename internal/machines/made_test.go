@@ -40,9 +40,12 @@ func box(t *testing.T) Shelf {
 
 func connect(t *testing.T, s Shelf, c Clients, port int) []string {
 	t.Helper()
-	notes, err := s.Connect("box", both, s.Targets("box", "ada", port, true), c)
+	told, notes, err := s.Connect("box", both, s.Targets("box", "ada", port, true), c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(told)+len(notes) != len(both) { // a note is of an entry that is somebody's own
+		t.Errorf("told are %q, notes %q", told, notes)
 	}
 	return notes
 }
@@ -130,7 +133,7 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	}
 	// A file that nobody can read is not written over.
 	write(t, c.Podman, "{")
-	if _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
+	if _, _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
 		t.Error("a broken file was no error")
 	}
 	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
