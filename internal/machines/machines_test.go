@@ -151,6 +151,28 @@ func TestPortsAreChosenFreeAndKept(t *testing.T) {
 	}
 }
 
+// TestHintKeepsOtherPorts: who does what is said of a port that is taken has the others
+// as before.
+func TestHintKeepsOtherPorts(t *testing.T) {
+	var taken [2]net.Listener
+	for i := range taken {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken[i] = l
+	}
+	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+	taken[0].Close()
+	spec := good()
+	spec.SSHPort, spec.Ports = 0, []string{fmt.Sprintf("%d:80", port(taken[0])), fmt.Sprintf("%d:81", port(taken[1]))}
+	want := fmt.Sprintf("'floe up box --port %d:80 --port 0:81'", port(taken[0]))
+	if err := spec.ChoosePorts("box"); err == nil || !strings.Contains(fault.Hint(err), want) {
+		t.Errorf("no %s in %q: %v", want, fault.Hint(err), err)
+	}
+}
+
 func TestOneFloeAtATime(t *testing.T) {
 	s := testShelf(t)
 	lock, err := s.Lock(t.Context(), "box", nil)

@@ -243,12 +243,24 @@ func (sp *Spec) ChoosePorts(name string, movable ...int) error {
 		return err
 	}
 	for i, f := range forwards {
-		if f.Host, err = take(f.Host, f.Guest, fmt.Sprintf("end that program, or 'floe up %s --port 0:%d' takes a free port", name, f.Guest)); err != nil {
+		if f.Host, err = take(f.Host, f.Guest, "end that program, or 'floe up "+name+freeOne(forwards, i)+"' takes a free port"); err != nil {
 			return err
 		}
 		sp.Ports[i] = fmt.Sprintf("%d:%d", f.Host, f.Guest)
 	}
 	return nil
+}
+
+// freeOne are the flags that take a free port for the i-th of the forwards, and leave the
+// others as they are: all are named, since --port says which there are.
+func freeOne(forwards []qemu.Forward, i int) (flags string) {
+	for j, f := range forwards {
+		if j == i {
+			f.Host = 0
+		}
+		flags += fmt.Sprintf(" --port %d:%d", f.Host, f.Guest)
+	}
+	return flags
 }
 
 // shareTag is the shared folder's tag: Floe mounts what has one at /mnt/TAG.
