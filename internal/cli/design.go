@@ -29,6 +29,7 @@ type designed struct {
 	changed bool  // it is not what it was
 	gone    bool  // its image is not there
 	rebuild bool  // its image has to be built, before it starts
+	sized   bool  // somebody just said how large its data disk is
 	spec    machines.Spec
 	plan    *steps.Plan
 }
@@ -83,6 +84,10 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	}
 	if err := d.paths(w, sh); err != nil {
 		return nil, err
+	}
+	d.sized = flags.Changed("disk")
+	if !d.sized {
+		d.usualDisk(was)
 	}
 	d.spec.User = d.user()
 	if err := d.spec.Check(); err != nil {
@@ -226,6 +231,9 @@ func (d *designed) startable() error {
 	}
 	if _, _, err := diskExtents(d.spec.Disk); err != nil {
 		return fault.New(fault.Usage, "describe machine", d.name, fmt.Errorf("disk: %w", err), "--disk takes a size such as 16G; '' for none")
+	}
+	if _, err := d.growth(); err != nil {
+		return err
 	}
 	if d.spec.Share == "" {
 		return nil

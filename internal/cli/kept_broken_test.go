@@ -16,6 +16,7 @@ import (
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/machines"
+	"floe/internal/qcow2"
 	"floe/qemu"
 	"floe/steps"
 )
@@ -109,6 +110,62 @@ func (p person) keeps(name string) {
 	sh := machines.Shelf{Home: qemu.Home{State: filepath.Join(p.home, "state", "floe", "machines")}}
 	if err := sh.Save(name, machines.Spec{Arch: arch.AMD64, Image: p.zeros(), Memory: 64, CPUs: 1, Firmware: steps.AutoFirmware}); err != nil {
 		p.Fatal(err)
+	}
+}
+
+// TestDiskOfMachine: a data disk that was asked for is made without a runtime too, grows
+// when more is asked for, in the machine's file too, and never gets smaller.
+func TestDiskOfMachine(t *testing.T) {
+	p := newPerson(t)
+	p.withQEMU(killsItsFloe)
+	disk := filepath.Join(p.home, "data", "floe", "disks", "box.qcow2")
+	size := func() int64 {
+		f, err := os.Open(disk)
+		if err != nil {
+			return 0
+		}
+		defer f.Close()
+		n, err := qcow2.Size(f)
+		if err != nil {
+			t.Error(err)
+		}
+		return n >> 20
+	}
+	up := []string{"up", "box", "--image", p.zeros(), "--runtime", "none", "--memory", "64"}
+	for _, tt := range []struct {
+		more []string
+		want int64
+	}{
+		{nil, 0},
+		{[]string{"--disk", "64M"}, 64},
+		{nil, 64},
+		{[]string{"--disk", "2G"}, 2048},
+	} {
+		if _, errs, code := p.floe(append(up, tt.more...)...); code != -1 || size() != tt.want {
+			t.Errorf("%q: %d, and its disk has %d MiB\n%s", tt.more, code, size(), errs)
+		}
+	}
+	if _, errs, code := p.floe(append(up, "--disk", "1G")...); code != int(fault.Usage) || !strings.Contains(oneLine(errs), "of 2.0 GiB, and can only grow") || size() != 2048 {
+		t.Errorf("smaller: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	file := filepath.Join(p.folder(), "machine.toml")
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(text), "disk = '2G'") {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "disk = '2G'", "disk = '3G'", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := p.floe("up", "box"); code != -1 || size() != 3072 {
+		t.Errorf("by its file: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	// The next machine of that name has it as it is.
+	p.must("rm", "box")
+	if _, errs, code := p.floe(up...); code != -1 || size() != 3072 {
+		t.Errorf("the next one: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "disk = '3G'") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 

@@ -55,7 +55,7 @@ func upCommand(out *terminal) *cobra.Command {
 	addPlanFlags(cmd, keys...)
 	flags := cmd.Flags()
 	flags.StringVar(&w.image, "image", "", "boot this `IMAGE` instead of one of its own")
-	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk, when that is made; '' for none")
+	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk; one that is there can grow; '' for none; without a runtime it has one only if named")
 	flags.IntVar(&w.sshPort, "ssh-port", 0, "`PORT` of this host that reaches its ssh; 0 takes a free one, which is kept")
 	flags.StringArrayVar(&w.ports, "port", nil, "`HOST:GUEST`, a port of this host that reaches one of the machine; again for more")
 	flags.StringVar(&w.share, "share", "", "`FOLDER` of this host, which the machine has at "+machines.SharePoint+"; '' for none")
@@ -167,6 +167,9 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	if err := d.keep(sh); err != nil {
 		return nil, none, err
 	}
+	if err := d.grow(ctx, sh); err != nil {
+		return nil, none, err
+	}
 	lock.Doing("starting it")
 	r, err = t.startKept(ctx, sh, d, sink)
 	return r, d.spec, err
@@ -196,7 +199,7 @@ func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed
 	}
 	r, err := t.start(ctx, d.plan, trial{
 		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true, kept: true,
-		ephemeral: d.spec.Disk == "", diskSize: d.spec.Disk, more: []qemu.Option{more},
+		ephemeral: d.spec.Disk == "", wantsDisk: true, diskSize: d.spec.Disk, more: []qemu.Option{more},
 		begin: func() error { return sh.Want(d.name, true) },
 	}, sink)
 	if err != nil {

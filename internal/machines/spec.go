@@ -35,7 +35,7 @@ type Spec struct {
 	Memory   int       `toml:"memory" comment:"In MiB."`
 	CPUs     int       `toml:"cpus"`
 	Firmware string    `toml:"firmware" comment:"bios, uefi, or auto for what suits the architecture."`
-	Disk     string    `toml:"disk" comment:"Size of its data disk when that is made; empty for none."`
+	Disk     string    `toml:"disk" comment:"Size of its data disk, which is made with it, and can grow; empty for none."`
 	SSHPort  int       `toml:"ssh-port" comment:"On 127.0.0.1; 0 takes a free one, which is then kept here."`
 	Ports    []string  `toml:"ports" comment:"Further ports, HOST:GUEST each; 0 on the left takes a free one."`
 	Share    string    `toml:"share" comment:"A folder of this host, which the machine has at /mnt/host; empty for none."`
