@@ -31,6 +31,10 @@ type entry interface {
 	remove(m Made) (note string, err error)
 }
 
+// nowhere is where an entry leads that is there and says nothing: nobody's but its
+// maker's all the same.
+const nowhere = "nowhere"
+
 // Clients are the files of the container clients on this host.
 type Clients struct {
 	Docker string // docker's folder, ~/.docker

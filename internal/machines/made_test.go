@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +132,24 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	if _, err := os.Stat(c.Podman); err == nil {
 		t.Error("podman has a connection twice")
 	}
+	// Entries that lead nowhere are there all the same.
+	for path, text := range map[string]string{
+		c.Podman: `{"Connection":{"Connections":{"floe-box":{"Identity":"/theirs"}}}}`,
+		c.Older:  "[engine.service_destinations.floe-box]\nidentity = \"/theirs\"\n",
+	} {
+		os.Remove(c.Podman)
+		os.Remove(c.Older)
+		write(t, path, text)
+		if notes := connect(t, s, c, 2222); len(notes) != 2 {
+			t.Errorf("%s: notes: %q", path, notes)
+		}
+		if _, err := s.Disconnect("box", c); err != nil {
+			t.Fatal(err)
+		}
+		if now, _ := os.ReadFile(path); string(now) != text {
+			t.Errorf("%s is now %s", path, now)
+		}
+	}
 	// A file that nobody can read is not written over.
 	write(t, c.Podman, "{")
 	if _, _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
@@ -138,6 +157,26 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
 		t.Errorf("the broken file is now %s", text)
+	}
+}
+
+// TestFarmsForgetIt: a connection that goes leaves the person's farms, which stay as they
+// are otherwise.
+func TestFarmsForgetIt(t *testing.T) {
+	s, c := box(t), testClients(t)
+	connect(t, s, c, 2222)
+	text, err := os.ReadFile(c.Podman)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const farm = `"Farm":{"Default":"all","List":{"all":["a",%s"b"],"alone":[%s],"odd":7},"New":[1]}`
+	of := func(first, second string) string { return fmt.Sprintf(farm, first, second) }
+	write(t, c.Podman, strings.TrimSuffix(strings.TrimSpace(string(text)), "}")+","+of(`"floe-box",`, `"floe-box"`)+"}")
+	if _, err := s.Disconnect("box", c); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(c.Podman); !strings.Contains(string(text), of("", "")) {
+		t.Errorf("left is %s", text)
 	}
 }
 
