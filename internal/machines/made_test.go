@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"floe/qemu"
 	"floe/steps"
 )
 
@@ -233,8 +234,21 @@ func TestLinkStays(t *testing.T) {
 }
 
 func TestSSHConfiguration(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { configureSSH(t, box(t)) })
+	// What is a pattern elsewhere is a name like others here.
+	dir := filepath.Join(t.TempDir(), "a[1]*?")
+	s := Shelf{Home: qemu.Home{State: filepath.Join(dir, "machines")}, SSH: filepath.Join(dir, "ssh"), Identity: filepath.Join(dir, "id_ed25519")}
+	if err := s.Save("box", good()); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.Names(); len(names) != 1 || err != nil {
+		t.Errorf("%q, %v", names, err)
+	}
+	t.Run("pattern", func(t *testing.T) { configureSSH(t, s) })
+}
+
+func configureSSH(t *testing.T, s Shelf) {
 	const own = "Host *\n    Compression yes\n"
-	s := box(t)
 	home := t.TempDir()
 	config, real := filepath.Join(home, ".ssh", "config"), filepath.Join(home, "dotfiles", "ssh")
 	write(t, real, own)
