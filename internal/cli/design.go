@@ -21,6 +21,9 @@ import (
 	"floe/steps"
 )
 
+// sshConfigFlag is the flag of 'floe up' that leaves ssh's configuration alone.
+const sshConfigFlag = "ssh-config"
+
 // designed is a machine as it should be from now on.
 type designed struct {
 	name    string
@@ -67,9 +70,10 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	d.spec.Arch, d.spec.Runtimes = d.plan.Arch, d.plan.Runtimes()
 	d.spec.Memory, d.spec.CPUs, d.spec.Firmware = d.plan.Memory, d.plan.CPUs, d.plan.Firmware
 	for flag, set := range map[string]func(){
-		"disk":     func() { d.spec.Disk = w.disk },
-		"ssh-port": func() { d.takeSSHPort(w.sshPort) },
-		"share":    func() { d.spec.Share = w.share },
+		"disk":        func() { d.spec.Disk = w.disk },
+		"ssh-port":    func() { d.takeSSHPort(w.sshPort) },
+		"share":       func() { d.spec.Share = w.share },
+		sshConfigFlag: func() { d.spec.SSHConfig = w.sshConfig },
 	} {
 		if !d.known || flags.Changed(flag) {
 			set()
@@ -141,10 +145,11 @@ func (d *designed) loads() []string {
 	return d.plan.Loads()
 }
 
-// normal makes specs that mean the same equal: no ports and nil, for one. Who logs
-// in is told by the image: a machine has it as it is.
+// normal makes specs that mean the same to a machine that runs equal: no ports and nil,
+// for one. Who logs in is told by the image: a machine has it as it is. And what ssh knows
+// of a machine is none of its business.
 func normal(s machines.Spec) machines.Spec {
-	s.User = ""
+	s.User, s.SSHConfig = "", false
 	s.Ports = append([]string{}, s.Ports...)
 	s.Runtimes = append([]string{}, s.Runtimes...)
 	return s

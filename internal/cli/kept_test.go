@@ -331,6 +331,12 @@ func TestUserOfMachine(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
 	}
+	// The next 'floe up', which says nothing of it, leaves ssh's configuration alone too.
+	p.floe("up", "box")
+	if file := filepath.Join(p.folder(), "machine.toml"); !says(file, "ssh-config = false") {
+		text, _ := os.ReadFile(file)
+		t.Errorf("that ssh is not told of it is not remembered:\n%s", text)
+	}
 	// What it is built from is gone: 'floe up' has no flag for that.
 	if err := os.Remove(filepath.Join(p.folder(), "plan.toml")); err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec m
 		return nil, nil, err
 	}
 	config := sshConfig()
-	if w.sshConfig && slices.Contains(spec.Runtimes, steps.Docker) {
+	if w.sshConfig && spec.SSHConfig && slices.Contains(spec.Runtimes, steps.Docker) {
 		added, err := sh.IncludeSSH(config)
 		if err != nil {
 			notes = append(notes, err.Error()+"; "+fault.Hint(err))

@@ -60,7 +60,7 @@ func upCommand(out *terminal) *cobra.Command {
 	flags.StringArrayVar(&w.ports, "port", nil, "`HOST:GUEST`, a port of this host that reaches one of the machine; again for more")
 	flags.StringVar(&w.share, "share", "", "`FOLDER` of this host, which the machine has at "+machines.SharePoint+"; '' for none")
 	flags.BoolVar(&w.rebuild, "build", false, "build its image anew")
-	flags.BoolVar(&w.sshConfig, "ssh-config", true, "let ssh know a machine with docker by name: one Include in ~/.ssh/config, which docker needs")
+	flags.BoolVar(&w.sshConfig, sshConfigFlag, true, "let ssh know a machine with docker by name: one Include in ~/.ssh/config, which docker needs")
 	return cmd
 }
 
@@ -132,6 +132,12 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
 	case err == nil:
 		stage.Cached("it runs already")
+		if cmd.Flags().Changed(sshConfigFlag) {
+			if err := sh.Save(w.name, d.spec); err != nil {
+				r.Close()
+				return nil, none, err
+			}
+		}
 		return r, d.spec, nil
 	case errors.Is(err, qemu.ErrNotRunning):
 		err = nil

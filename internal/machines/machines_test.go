@@ -33,7 +33,7 @@ func testShelf(t *testing.T) Shelf {
 
 func good() Spec {
 	return Spec{Arch: arch.AMD64, Runtimes: []string{steps.Docker}, User: "ada", Image: "/i/floe.iso", Memory: 256, CPUs: 1,
-		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b"}
+		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b", SSHConfig: true}
 }
 
 func write(t *testing.T, path, text string) {
@@ -70,6 +70,10 @@ func TestSpecRoundTrip(t *testing.T) {
 	write(t, filepath.Join(s.Dir("old"), specFile), strings.Replace(string(text), "name = 'box'\n", "", 1))
 	if old, err := s.Load("old"); err != nil || old.Name != "old" {
 		t.Errorf("a file without a name: %q, %v", old.Name, err)
+	}
+	spec, err := parseSpec([]byte(strings.Replace(string(text), "ssh-config = true\n", "", 1)))
+	if err != nil || !spec.SSHConfig {
+		t.Errorf("a file from before there was the key: %+v, %v", spec, err)
 	}
 	if _, err := s.Load("bax"); err == nil || !strings.Contains(fault.Hint(err), `"box"`) {
 		t.Errorf("no nearest name: %v, %s", err, fault.Hint(err))

@@ -39,6 +39,9 @@ type Spec struct {
 	SSHPort  int       `toml:"ssh-port" comment:"On 127.0.0.1; 0 takes a free one, which is then kept here."`
 	Ports    []string  `toml:"ports" comment:"Further ports, HOST:GUEST each; 0 on the left takes a free one."`
 	Share    string    `toml:"share" comment:"A folder of this host, which the machine has at /mnt/host; empty for none."`
+
+	// SSHConfig is true where a file does not say it.
+	SSHConfig bool `toml:"ssh-config" comment:"Let ssh know a machine with docker by name, by an Include in ~/.ssh/config."`
 }
 
 const specHead = "# A machine of floe's. What is changed here counts from its next start.\n\n"
@@ -68,7 +71,7 @@ func (s Shelf) Load(name string) (Spec, error) {
 }
 
 func parseSpec(text []byte) (Spec, error) {
-	var spec Spec
+	spec := Spec{SSHConfig: true}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&spec)
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		return Spec{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
