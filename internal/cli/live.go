@@ -152,11 +152,6 @@ func (m *liveMachine) CommandLine() []string {
 	return lines
 }
 
-// tidy undoes what a program in the machine may have left on the terminal:
-// attributes, a hidden cursor, lines that do not wrap, a scrolling region,
-// application keys, the mouse, bracketed paste, another character set.
-const tidy = "\x1b[0m\x1b[?25h\x1b[?7h\x1b7\x1b[r\x1b8\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b(B\x0f\r\n"
-
 // recent is how much of the console is shown again on coming to it, in lines: so
 // little that the headline stays in sight.
 const recent = 10

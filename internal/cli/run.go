@@ -181,5 +181,7 @@ func (t *terminal) attach(ctx context.Context, r *qemu.Running) (left bool, err 
 		return false, err
 	}
 	defer lent.Return()
-	return r.Attach(ctx, qemu.Attach{In: lent, Out: lent})
+	left, err = r.Attach(ctx, qemu.Attach{In: lent, Out: lent})
+	_, _ = lent.Write([]byte(tidyPlain))
+	return left, err
 }
