@@ -59,7 +59,7 @@ func (m *liveMachine) Look(context.Context) ui.Sight {
 	state := m.r.State()
 	s := ui.Sight{
 		Up: time.Since(m.r.Since()), Milestones: m.milestones(state), Used: m.meter.read(), Memory: state.Machine.Memory,
-		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state), Next: m.next(),
+		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state), Next: m.next(), Disk: dataDisk(state),
 	}
 	select {
 	case <-m.r.Ended():
@@ -94,6 +94,16 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 		list = append(list, row)
 	}
 	return list
+}
+
+// dataDisk is the file of a machine's data disk, if it has one.
+func dataDisk(state qemu.State) string {
+	for _, d := range state.Machine.Media {
+		if d.Keep {
+			return d.Path
+		}
+	}
+	return ""
 }
 
 func (m *liveMachine) facts(state qemu.State) []ui.Row {
