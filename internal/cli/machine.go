@@ -125,7 +125,7 @@ var milestones = map[qemu.Stage]string{
 func follow(ctx context.Context, r *qemu.Running, sink report.Sink) error {
 	stage := report.Start(sink, "boot", "Boot")
 	ctx, cancel := context.WithTimeoutCause(ctx, bootPatience, fault.New(fault.Build, "boot the machine", r.Name(),
-		fmt.Errorf("ssh is not ready after %s", bootPatience), "'floe stop' ends it; its console is in "+r.Console().Path()))
+		fmt.Errorf("ssh is not ready after %s", bootPatience), "it runs on: 'floe logs "+r.Name()+"' has its console, 'floe stop "+r.Name()+"' ends it"))
 	defer cancel()
 	ctx, enough := fed(ctx, r, 0)
 	defer enough()
