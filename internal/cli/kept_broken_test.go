@@ -220,13 +220,21 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 // machine, and that is said.
 func TestCtrlCWhileItBoots(t *testing.T) {
 	p := newPerson(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
-	cmd.Env, cmd.Dir = append(p.env, "TERM=xterm-256color", "LANG=C.UTF-8"), p.home
-	c := openConsole(t, cmd)
+	interrupt := func(again string, args ...string) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+		cmd.Env, cmd.Dir = append(p.env, "TERM=xterm-256color", "LANG=C.UTF-8"), p.home
+		c := openConsole(t, cmd)
+		c.sees("Boot")
+		c.keys("\x03").sees("machine box runs on", again, "powers it off")
+		c.ends(int(fault.Cancelled))
+	}
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
-	c.sees("Boot")
-	c.keys("\x03").sees("machine box runs on", "powers it off")
-	c.ends(int(fault.Cancelled))
+	interrupt("floe ssh --name box", "run", p.zeros(), "--name", "box", "--memory", "64", "--ephemeral", "--detach")
+	if err := syscall.Kill(p.list()["box"].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.until("its QEMU is gone", func() bool { return p.machinesHere() == 0 })
+	interrupt("floe up box", "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
 	box := p.list()["box"]
 	if box.Condition != machines.Up || p.machinesHere() != 1 {
 		t.Errorf("it is %+v, and %d QEMUs run", box, p.machinesHere())

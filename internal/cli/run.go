@@ -115,7 +115,7 @@ func (t *terminal) runDetached(ctx context.Context, plan *steps.Plan, try trial)
 	}
 	defer r.Close()
 	if err := follow(ctx, r, sink); err != nil {
-		return err
+		return runsOn(ctx, r, err)
 	}
 	done()
 	if t.mode != ui.JSON {

@@ -230,9 +230,12 @@ func runsOn(ctx context.Context, r *qemu.Running, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	name := r.Name()
+	name, again := r.Name(), "floe up "+r.Name()
+	if r.State().Trial {
+		again = "floe ssh" + nameFlag(name)
+	}
 	return fault.New(fault.Cancelled, "wait for machine", name, err,
-		"machine "+name+" runs on: 'floe up "+name+"' waits for it again, 'floe stop "+name+"' powers it off")
+		"machine "+name+" runs on: '"+again+"' waits for it again, 'floe stop "+name+"' powers it off")
 }
 
 // ways are how a machine is reached: with the client of a runtime that was told of it by
