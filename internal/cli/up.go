@@ -91,9 +91,9 @@ func (t *terminal) bring(cmd *cobra.Command, w wish, sink report.Sink, done func
 	done()
 	if t.mode != ui.JSON {
 		t.print(t.styles().Next("Machine "+w.name+" is ready", ways(w.name, spec.Runtimes, told)))
-		for _, n := range notes {
-			fmt.Fprintln(t.Err, "floe: note:", n)
-		}
+	}
+	for _, n := range notes {
+		fmt.Fprintln(t.Err, "floe: note:", n)
 	}
 	return nil
 }
