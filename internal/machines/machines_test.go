@@ -109,10 +109,14 @@ func TestSpecRefusesWhatIsWrong(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"memory = \n":       "line 1",
-		"memroy = 12\n":     "memroy",
-		"memory = 'much'\n": "line 1",
-		"":                  "arch",
+		"memory = \n":         "line 1",
+		"memroy = 12\n":       "memroy",
+		"memory = 'much'\n":   "line 1, column 10: memory: it is to be a whole number, not a TOML string",
+		"ports = 80\n":        "ports: it is to be a list of texts in quotes, not a TOML integer",
+		"ports = [80]\n":      "ports: it is to be a text in quotes, not a TOML integer",
+		"arch = 3\n":          "arch: it is to be a text in quotes",
+		"ssh-config = 'no'\n": "ssh-config: it is to be true or false",
+		"":                    "arch",
 	} {
 		if _, err := parseSpec([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)

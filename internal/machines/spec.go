@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,15 @@ func (s Shelf) Load(name string) (Spec, error) {
 	return spec, nil
 }
 
+// otherKind is how the decoder says that a value is of another kind than the field of Spec.
+var otherKind = regexp.MustCompile(`^cannot decode TOML (\S+) into struct field machines\.Spec\.\S+ of type (\S+)$`)
+
+// kindWords are the types of Spec's fields, and of what is in them, in words.
+var kindWords = map[string]string{
+	"int": "a whole number", "bool": "true or false", "string": "a text in quotes", "arch.Arch": "a text in quotes",
+	"[]string": "a list of texts in quotes",
+}
+
 func parseSpec(text []byte) (Spec, error) {
 	spec := Spec{SSHConfig: true}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&spec)
@@ -78,7 +88,11 @@ func parseSpec(text []byte) (Spec, error) {
 	}
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := bad.Position()
-		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(bad.Error(), "toml: "))
+		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		if kind := otherKind.FindStringSubmatch(what); kind != nil {
+			what = fmt.Sprintf("%s: it is to be %s, not a TOML %s", strings.Join(bad.Key(), "."), kindWords[kind[2]], kind[1])
+		}
+		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, what)
 	}
 	if err != nil {
 		return Spec{}, err
