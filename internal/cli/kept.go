@@ -226,17 +226,27 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 	if err := t.quiesce(ctx, name, force); err != nil {
 		return err
 	}
+	disk := diskPath(name)
+	nothing := func() error {
+		_, noDir := os.Stat(sh.Dir(name))
+		if _, noDisk := os.Stat(disk); noDir == nil || noDisk == nil && data {
+			return nil
+		}
+		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
+	}
+	if err := nothing(); err != nil { // a lock would leave its file
+		return err
+	}
 	lock, err := sh.Lock(ctx, name, func(other string) { fmt.Fprintf(t.Err, "floe: note: waiting for machine %s: %s\n", name, other) })
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
 	lock.Doing("removing it")
-	disk := diskPath(name)
-	_, noDisk := os.Stat(disk)
-	if _, noDir := os.Stat(sh.Dir(name)); noDir != nil && (noDisk != nil || !data) {
-		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
+	if err := nothing(); err != nil { // removed by another floe meanwhile
+		return err
 	}
+	_, noDisk := os.Stat(disk)
 	release, err := sh.Home.Hold(ctx, name) // 'floe run' starts one without the shelf's lock
 	if err != nil {
 		return err

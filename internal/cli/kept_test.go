@@ -278,6 +278,12 @@ func TestImageGone(t *testing.T) {
 	if _, errs, code := p.floe("ssh", "bax", "true"); code != int(fault.Usage) || !strings.Contains(errs, `"bax" is no machine`) {
 		t.Errorf("ssh to nobody: %d\n%s", code, errs)
 	}
+	if _, errs, code := p.floe("rm", "bax"); code != int(fault.Usage) || !strings.Contains(errs, "no such machine") {
+		t.Errorf("rm of nobody: %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(filepath.Join(p.home, "state", "floe", "machines", ".bax.lock")); err == nil {
+		t.Error("rm of nobody leaves a lock")
+	}
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("a machine that could not be is kept: %+v", left)
 	}
