@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -81,12 +82,16 @@ func (s Shelf) Targets(name, user string, port int, alias bool) Targets {
 }
 
 // Connect makes docker's context and podman's connection for a machine, for
-// those runtimes that it has, or brings them up to date. One of the same name that floe did
+// those runtimes that it has, or brings them up to date, and removes that of one that it
+// has no longer. One of the same name that floe did
 // not make is left alone; a note says so. It gives the runtimes whose client has the entry.
 func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (told, notes []string, err error) {
 	made, err := s.made(name)
 	if err != nil {
 		return nil, nil, err
+	}
+	if notes, err = s.withdraw(name, made, c, runtimes...); err != nil {
+		return nil, notes, err
 	}
 	for _, runtime := range runtimes {
 		e, m := s.client(runtime, name, t, c)
@@ -128,9 +133,14 @@ func (s Shelf) Disconnect(name string, c Clients) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.withdraw(name, made, c)
+}
+
+// withdraw removes what was made, as far as it is still that, but for some runtimes.
+func (s Shelf) withdraw(name string, made map[string]Made, c Clients, but ...string) (notes []string, err error) {
 	for _, runtime := range []string{steps.Docker, steps.Podman} {
 		m, ok := made[runtime]
-		if !ok {
+		if !ok || slices.Contains(but, runtime) {
 			continue
 		}
 		e, _ := s.client(runtime, name, Targets{}, c)
@@ -144,8 +154,9 @@ func (s Shelf) Disconnect(name string, c Clients) (notes []string, err error) {
 		if err != nil {
 			return notes, fault.New(fault.Missing, "remove from "+runtime+"'s file", m.File, err, "remove its entry "+m.Name+" yourself")
 		}
+		delete(made, runtime)
 	}
-	return notes, s.saveMade(name, nil)
+	return notes, s.saveMade(name, made)
 }
 
 // client is how a runtime's client keeps entries, and the one to be made.

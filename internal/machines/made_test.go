@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,6 +159,22 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
 		t.Errorf("the broken file is now %s", text)
+	}
+}
+
+// TestRuntimeThatWent: a machine that has docker no longer has no context either.
+func TestRuntimeThatWent(t *testing.T) {
+	s, c := box(t), testClients(t)
+	connect(t, s, c, 2222)
+	told, notes, err := s.Connect("box", []string{steps.Podman}, s.Targets("box", "ada", 2222, true), c)
+	if err != nil || len(notes) > 0 || !slices.Equal(told, []string{steps.Podman}) {
+		t.Errorf("told are %q, notes %q, %v", told, notes, err)
+	}
+	if _, err := os.Stat(dockerMeta(c.Docker, "floe-box")); err == nil {
+		t.Error("docker's context is left")
+	}
+	if text, _ := os.ReadFile(c.Podman); !strings.Contains(string(text), ":2222/") {
+		t.Errorf("podman's connection is gone as well: %s", text)
 	}
 }
 
