@@ -47,7 +47,7 @@ func (t *terminal) startLive(ctx context.Context, hands *hands, plan *steps.Plan
 		return nil, err
 	}
 	m := &liveMachine{t: t, hands: hands, r: r, image: try.image, runtimes: try.runtimes, cancel: cancel}
-	m.meter = newMeter(running, r)
+	m.meter = newMeter(running, r, try.runtimes)
 	return m, nil
 }
 
@@ -77,7 +77,8 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 		row := ui.Milestone{Name: milestones[stage]}
 		for _, reached := range state.Milestones {
 			if reached.Stage == stage {
-				row.Reached, row.At = true, max(0, reached.At)
+				at, ok := m.meter.confirms(reached)
+				row.Reached, row.At = ok, max(0, at)
 			}
 		}
 		switch {
