@@ -38,7 +38,7 @@ func startOnce(ctx context.Context, m Machine, s Setup, l Launch) (*Running, err
 	}
 	r := newRunning(State{
 		Machine: m, Version: s.Program.Version, Argv: argv, Accel: s.Accel,
-		Started: time.Now(), Detached: l.Detach, Files: s.Files,
+		Started: time.Now(), Detached: l.Detach, Trial: l.Trial, Files: s.Files,
 	}, true)
 	keep := func() error { // so that what a floe leaves that is killed now is found
 		if err := r.State().write(); err != nil {

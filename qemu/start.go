@@ -21,6 +21,10 @@ type Launch struct {
 	// it when floe dies, however it dies.
 	Detach bool
 
+	// Trial is for its state: the machine tries an image out, and is none that its
+	// name stands for from one start to the next.
+	Trial bool
+
 	// Silence is how long a machine under KVM may take to its first sign of
 	// life before it is started anew under emulation; 0 is ten seconds.
 	Silence time.Duration

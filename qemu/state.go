@@ -29,6 +29,7 @@ type State struct {
 	Ports    []Forward `json:"ports"`    // as they are: the first one is ssh
 	Started  time.Time `json:"started"`  // when QEMU was started
 	Detached bool      `json:"detached"` // it outlives the floe that started it
+	Trial    bool      `json:"trial"`    // Launch.Trial
 	Files    Files     `json:"files"`
 
 	// Milestones are those reached when the floe that started the machine

@@ -43,6 +43,7 @@ type Sight struct {
 	Used       int           // MiB of memory in use inside; 0: not known
 	Memory     int           // MiB of memory that it has
 	Host       int           // MiB that QEMU takes of this host; 0: not known
+	Disk       string        // its data disk, a file of this host that stays; "": it has none
 	Facts      []Row         // where it is, what it is made of
 	Next       []Command     // what to type elsewhere to use it
 	Tail       []string      // its console's last lines

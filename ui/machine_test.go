@@ -96,6 +96,12 @@ var machineScenes = map[string]struct {
 	"command": {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("p") }},
 	"console": {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("l") }},
 	"help":    {testHouse{machine: bootedAt(7)}, func(r *rig) { running(r).press("?") }},
+	"help-disk": {testHouse{machine: bootedAt(7)}, func(r *rig) {
+		running(r)
+		r.house.machine.sight.Disk = "/home/ada/.local/share/floe/disks/floe.qcow2"
+		r.look()
+		r.press("?")
+	}},
 	"died": {testHouse{machine: bootedAt(3)}, func(r *rig) {
 		running(r)
 		m := r.house.machine

@@ -172,7 +172,11 @@ func (s *machineScreen) keys(k keyMap) []key.Binding {
 }
 
 func (s *machineScreen) help() []string {
-	lines := []string{"The machine runs in QEMU, in memory only; the image stays as it is. Its console is what a screen at its serial port would show:",
+	where := "in memory only"
+	if s.seen.Disk != "" {
+		where = "and what is made there stays on its data disk, " + clean(s.seen.Disk)
+	}
+	lines := []string{"The machine runs in QEMU, " + where + "; the image stays as it is. Its console is what a screen at its serial port would show:",
 		"there every key is the machine's, except Ctrl-], which comes back here. ssh logs in through a port of this host that only this host reaches."}
 	if len(s.seen.Facts) > 0 {
 		lines = append(lines, "", "The machine")

@@ -21,6 +21,9 @@ import (
 	"floe/steps"
 )
 
+// sshConfigFlag is the flag of 'floe up' that leaves ssh's configuration alone.
+const sshConfigFlag = "ssh-config"
+
 // designed is a machine as it should be from now on.
 type designed struct {
 	name    string
@@ -29,6 +32,7 @@ type designed struct {
 	changed bool  // it is not what it was
 	gone    bool  // its image is not there
 	rebuild bool  // its image has to be built, before it starts
+	sized   bool  // somebody just said how large its data disk is
 	spec    machines.Spec
 	plan    *steps.Plan
 }
@@ -66,9 +70,10 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	d.spec.Arch, d.spec.Runtimes = d.plan.Arch, d.plan.Runtimes()
 	d.spec.Memory, d.spec.CPUs, d.spec.Firmware = d.plan.Memory, d.plan.CPUs, d.plan.Firmware
 	for flag, set := range map[string]func(){
-		"disk":     func() { d.spec.Disk = w.disk },
-		"ssh-port": func() { d.takeSSHPort(w.sshPort) },
-		"share":    func() { d.spec.Share = w.share },
+		"disk":        func() { d.spec.Disk = w.disk },
+		"ssh-port":    func() { d.takeSSHPort(w.sshPort) },
+		"share":       func() { d.spec.Share = w.share },
+		sshConfigFlag: func() { d.spec.SSHConfig = w.sshConfig },
 	} {
 		if !d.known || flags.Changed(flag) {
 			set()
@@ -83,6 +88,10 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 	}
 	if err := d.paths(w, sh); err != nil {
 		return nil, err
+	}
+	d.sized = flags.Changed("disk")
+	if !d.sized {
+		d.usualDisk(was)
 	}
 	d.spec.User = d.user()
 	if err := d.spec.Check(); err != nil {
@@ -136,10 +145,11 @@ func (d *designed) loads() []string {
 	return d.plan.Loads()
 }
 
-// normal makes specs that mean the same equal: no ports and nil, for one. Who logs
-// in is told by the image: a machine has it as it is.
+// normal makes specs that mean the same to a machine that runs equal: no ports and nil,
+// for one. Who logs in is told by the image: a machine has it as it is. And what ssh knows
+// of a machine is none of its business.
 func normal(s machines.Spec) machines.Spec {
-	s.User = ""
+	s.User, s.SSHConfig = "", false
 	s.Ports = append([]string{}, s.Ports...)
 	s.Runtimes = append([]string{}, s.Runtimes...)
 	return s
@@ -226,6 +236,9 @@ func (d *designed) startable() error {
 	}
 	if _, _, err := diskExtents(d.spec.Disk); err != nil {
 		return fault.New(fault.Usage, "describe machine", d.name, fmt.Errorf("disk: %w", err), "--disk takes a size such as 16G; '' for none")
+	}
+	if _, err := d.growth(); err != nil {
+		return err
 	}
 	if d.spec.Share == "" {
 		return nil

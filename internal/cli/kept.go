@@ -174,7 +174,7 @@ func (t *terminal) stop(ctx context.Context, name string) error {
 			return sh.Unknown("stop machine", name)
 		}
 	}
-	if sh.Known(name) {
+	if sh.Known(name) && (r == nil || !r.State().Trial) {
 		// First, so that it is not found dead when this floe is killed meanwhile.
 		if err := sh.Want(name, false); err != nil {
 			return err
@@ -226,17 +226,27 @@ func (t *terminal) remove(ctx context.Context, name string, force, data bool) er
 	if err := t.quiesce(ctx, name, force); err != nil {
 		return err
 	}
+	disk := diskPath(name)
+	nothing := func() error {
+		_, noDir := os.Stat(sh.Dir(name))
+		if _, noDisk := os.Stat(disk); noDir == nil || noDisk == nil && data {
+			return nil
+		}
+		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
+	}
+	if err := nothing(); err != nil { // a lock would leave its file
+		return err
+	}
 	lock, err := sh.Lock(ctx, name, func(other string) { fmt.Fprintf(t.Err, "floe: note: waiting for machine %s: %s\n", name, other) })
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
 	lock.Doing("removing it")
-	disk := diskPath(name)
-	_, noDisk := os.Stat(disk)
-	if _, noDir := os.Stat(sh.Dir(name)); noDir != nil && (noDisk != nil || !data) {
-		return fault.New(fault.Usage, "remove machine", name, errors.New("there is no such machine"), "'floe ls' lists machines")
+	if err := nothing(); err != nil { // removed by another floe meanwhile
+		return err
 	}
+	_, noDisk := os.Stat(disk)
 	release, err := sh.Home.Hold(ctx, name) // 'floe run' starts one without the shelf's lock
 	if err != nil {
 		return err
@@ -302,7 +312,7 @@ func envCommand(out *terminal) *cobra.Command {
 		ValidArgsFunction: completeMachines,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := namedMachine(machineName, args)
-			if !shelf().Known(name) && isMachine(name) {
+			if !shelf().Known(name) && isMachine(name) || isTrial(name) {
 				return fault.New(fault.Usage, "reach the container runtime of machine", name, errors.New("'floe run' started it, and set no clients up for it"),
 					"'floe up' makes machines that docker and podman here know")
 			}

@@ -16,6 +16,9 @@ import (
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/machines"
+	"floe/internal/qcow2"
+	"floe/qemu"
+	"floe/steps"
 )
 
 // withQEMU gives the person a QEMU of the host's own: a script that is the archive's
@@ -101,6 +104,71 @@ func TestStartBrokenOff(t *testing.T) {
 	}
 }
 
+// keeps has a machine that stays, and has not been started.
+func (p person) keeps(name string) {
+	p.Helper()
+	sh := machines.Shelf{Home: qemu.Home{State: filepath.Join(p.home, "state", "floe", "machines")}}
+	if err := sh.Save(name, machines.Spec{Arch: arch.AMD64, Image: p.zeros(), Memory: 64, CPUs: 1, Firmware: steps.AutoFirmware}); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// TestDiskOfMachine: a data disk that was asked for is made without a runtime too, grows
+// when more is asked for, in the machine's file too, and never gets smaller.
+func TestDiskOfMachine(t *testing.T) {
+	p := newPerson(t)
+	p.withQEMU(killsItsFloe)
+	disk := filepath.Join(p.home, "data", "floe", "disks", "box.qcow2")
+	size := func() int64 {
+		f, err := os.Open(disk)
+		if err != nil {
+			return 0
+		}
+		defer f.Close()
+		n, err := qcow2.Size(f)
+		if err != nil {
+			t.Error(err)
+		}
+		return n >> 20
+	}
+	up := []string{"up", "box", "--image", p.zeros(), "--runtime", "none", "--memory", "64"}
+	for _, tt := range []struct {
+		more []string
+		want int64
+	}{
+		{nil, 0},
+		{[]string{"--disk", "64M"}, 64},
+		{nil, 64},
+		{[]string{"--disk", "2G"}, 2048},
+	} {
+		if _, errs, code := p.floe(append(up, tt.more...)...); code != -1 || size() != tt.want {
+			t.Errorf("%q: %d, and its disk has %d MiB\n%s", tt.more, code, size(), errs)
+		}
+	}
+	if _, errs, code := p.floe(append(up, "--disk", "1G")...); code != int(fault.Usage) || !strings.Contains(oneLine(errs), "of 2.0 GiB, and can only grow") || size() != 2048 {
+		t.Errorf("smaller: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	file := filepath.Join(p.folder(), "machine.toml")
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(text), "disk = '2G'") {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), "disk = '2G'", "disk = '3G'", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := p.floe("up", "box"); code != -1 || size() != 3072 {
+		t.Errorf("by its file: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	// The next machine of that name has it as it is.
+	p.must("rm", "box")
+	if _, errs, code := p.floe(up...); code != -1 || size() != 3072 {
+		t.Errorf("the next one: %d, and its disk has %d MiB\n%s", code, size(), errs)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "disk = '3G'") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 // TestWhileAnotherFloeBuilds: what is wanted of a machine whose image another floe is
 // building is answered by that, until Ctrl-C ends that one.
 func TestWhileAnotherFloeBuilds(t *testing.T) {
@@ -152,13 +220,21 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 // machine, and that is said.
 func TestCtrlCWhileItBoots(t *testing.T) {
 	p := newPerson(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
-	cmd.Env, cmd.Dir = append(p.env, "TERM=xterm-256color", "LANG=C.UTF-8"), p.home
-	c := openConsole(t, cmd)
+	interrupt := func(again string, args ...string) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+		cmd.Env, cmd.Dir = append(p.env, "TERM=xterm-256color", "LANG=C.UTF-8"), p.home
+		c := openConsole(t, cmd)
+		c.sees("Boot")
+		c.keys("\x03").sees("machine box runs on", again, "powers it off")
+		c.ends(int(fault.Cancelled))
+	}
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
-	c.sees("Boot")
-	c.keys("\x03").sees("machine box runs on", "powers it off")
-	c.ends(int(fault.Cancelled))
+	interrupt("floe ssh --name box", "run", p.zeros(), "--name", "box", "--memory", "64", "--ephemeral", "--detach")
+	if err := syscall.Kill(p.list()["box"].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.until("its QEMU is gone", func() bool { return p.machinesHere() == 0 })
+	interrupt("floe up box", "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
 	box := p.list()["box"]
 	if box.Condition != machines.Up || p.machinesHere() != 1 {
 		t.Errorf("it is %+v, and %d QEMUs run", box, p.machinesHere())
@@ -170,5 +246,45 @@ func TestCtrlCWhileItBoots(t *testing.T) {
 	p.must("rm", "--force", "box")
 	if p.machinesHere() != 0 || time.Since(began) > time.Minute {
 		t.Errorf("after %s %d QEMUs run", time.Since(began), p.machinesHere())
+	}
+}
+
+// TestMachineThatBootsNothing: whoever waits for one is told in words that nothing
+// comes, and that 'floe run' started it.
+func TestMachineThatBootsNothing(t *testing.T) {
+	p := newPerson(t)
+	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
+	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
+	pid := p.list()["floe"].PID
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	_ = run.Process.Kill()
+	p.ended(run)
+	for _, tt := range []struct {
+		args []string
+		code fault.Class
+		says string
+	}{
+		{[]string{"ssh", "--wait", "1s", "true"}, fault.Build, "takes nobody in after 1s"},
+		{[]string{"env"}, fault.Usage, "'floe run' started it"},
+		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
+		{[]string{"run", "zeros.iso"}, fault.Usage, "it runs already"},
+		{[]string{"logs", "--qemu", "--follow"}, fault.Usage, "follow"},
+		// From here on there is one of that name that stays, and does not run.
+		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
+		{[]string{"restart"}, fault.Usage, "'floe run' started it"},
+		{[]string{"env"}, fault.Usage, "'floe run' started it"},
+	} {
+		if tt.args[0] == "logs" {
+			p.keeps("floe")
+		}
+		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
+			t.Errorf("%q: %d\n%s", tt.args, code, errs)
+		}
+	}
+	if left := p.list(); left["floe"].PID != pid {
+		t.Errorf("now there is %+v", left)
 	}
 }

@@ -278,6 +278,12 @@ func TestImageGone(t *testing.T) {
 	if _, errs, code := p.floe("ssh", "bax", "true"); code != int(fault.Usage) || !strings.Contains(errs, `"bax" is no machine`) {
 		t.Errorf("ssh to nobody: %d\n%s", code, errs)
 	}
+	if _, errs, code := p.floe("rm", "bax"); code != int(fault.Usage) || !strings.Contains(errs, "no such machine") {
+		t.Errorf("rm of nobody: %d\n%s", code, errs)
+	}
+	if _, err := os.Stat(filepath.Join(p.home, "state", "floe", "machines", ".bax.lock")); err == nil {
+		t.Error("rm of nobody leaves a lock")
+	}
 	if left := p.list(); len(left) > 0 {
 		t.Errorf("a machine that could not be is kept: %+v", left)
 	}
@@ -285,39 +291,6 @@ func TestImageGone(t *testing.T) {
 	if _, errs, code := p.floe("up", "box", "--image", image, "--runtime", "none"); code != int(fault.Network) ||
 		!strings.Contains(oneLine(errs), "bring QEMU") || !strings.Contains(errs, "not on the PATH") || !strings.Contains(errs, "install a recent qemu-system") || !strings.Contains(errs, "--mirror") {
 		t.Errorf("no QEMU: %d\n%s", code, errs)
-	}
-}
-
-// TestMachineThatBootsNothing: whoever waits for one is told in words that nothing
-// comes, and that 'floe run' started it.
-func TestMachineThatBootsNothing(t *testing.T) {
-	p := newPerson(t)
-	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
-	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
-	pid := p.list()["floe"].PID
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	_ = run.Process.Kill()
-	p.ended(run)
-	for _, tt := range []struct {
-		args []string
-		code fault.Class
-		says string
-	}{
-		{[]string{"ssh", "--wait", "1s", "true"}, fault.Build, "takes nobody in after 1s"},
-		{[]string{"env"}, fault.Usage, "'floe run' started it"},
-		{[]string{"up"}, fault.Usage, "'floe run' started one of that name"},
-		{[]string{"run", "zeros.iso"}, fault.Usage, "it runs already"},
-		{[]string{"logs", "--qemu", "--follow"}, fault.Usage, "follow"},
-	} {
-		if _, errs, code := p.floe(tt.args...); code != int(tt.code) || !strings.Contains(errs, tt.says) {
-			t.Errorf("%q: %d\n%s", tt.args, code, errs)
-		}
-	}
-	if left := p.list(); left["floe"].PID != pid {
-		t.Errorf("now there is %+v", left)
 	}
 }
 
@@ -363,6 +336,12 @@ func TestUserOfMachine(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in\n%s", want, out)
 		}
+	}
+	// The next 'floe up', which says nothing of it, leaves ssh's configuration alone too.
+	p.floe("up", "box")
+	if file := filepath.Join(p.folder(), "machine.toml"); !says(file, "ssh-config = false") {
+		text, _ := os.ReadFile(file)
+		t.Errorf("that ssh is not told of it is not remembered:\n%s", text)
 	}
 	// What it is built from is gone: 'floe up' has no flag for that.
 	if err := os.Remove(filepath.Join(p.folder(), "plan.toml")); err != nil {

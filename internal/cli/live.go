@@ -47,7 +47,7 @@ func (t *terminal) startLive(ctx context.Context, hands *hands, plan *steps.Plan
 		return nil, err
 	}
 	m := &liveMachine{t: t, hands: hands, r: r, image: try.image, runtimes: try.runtimes, cancel: cancel}
-	m.meter = newMeter(running, r)
+	m.meter = newMeter(running, r, try.runtimes)
 	return m, nil
 }
 
@@ -59,7 +59,7 @@ func (m *liveMachine) Look(context.Context) ui.Sight {
 	state := m.r.State()
 	s := ui.Sight{
 		Up: time.Since(m.r.Since()), Milestones: m.milestones(state), Used: m.meter.read(), Memory: state.Machine.Memory,
-		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state), Next: m.next(),
+		Host: m.r.HostMemory(), Tail: m.Log(), Facts: m.facts(state), Next: m.next(), Disk: dataDisk(state),
 	}
 	select {
 	case <-m.r.Ended():
@@ -77,7 +77,8 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 		row := ui.Milestone{Name: milestones[stage]}
 		for _, reached := range state.Milestones {
 			if reached.Stage == stage {
-				row.Reached, row.At = true, max(0, reached.At)
+				at, ok := m.meter.confirms(reached)
+				row.Reached, row.At = ok, max(0, at)
 			}
 		}
 		switch {
@@ -94,6 +95,16 @@ func (m *liveMachine) milestones(state qemu.State) (list []ui.Milestone) {
 		list = append(list, row)
 	}
 	return list
+}
+
+// dataDisk is the file of a machine's data disk, if it has one.
+func dataDisk(state qemu.State) string {
+	for _, d := range state.Machine.Media {
+		if d.Keep {
+			return d.Path
+		}
+	}
+	return ""
 }
 
 func (m *liveMachine) facts(state qemu.State) []ui.Row {
@@ -151,11 +162,6 @@ func (m *liveMachine) CommandLine() []string {
 	}
 	return lines
 }
-
-// tidy undoes what a program in the machine may have left on the terminal:
-// attributes, a hidden cursor, lines that do not wrap, a scrolling region,
-// application keys, the mouse, bracketed paste, another character set.
-const tidy = "\x1b[0m\x1b[?25h\x1b[?7h\x1b7\x1b[r\x1b8\x1b[?1l\x1b>\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b(B\x0f\r\n"
 
 // recent is how much of the console is shown again on coming to it, in lines: so
 // little that the headline stays in sight.

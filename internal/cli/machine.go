@@ -35,6 +35,7 @@ type trial struct {
 	name, image, medium string
 	sshPort             int
 	detach              bool
+	kept                bool     // it is no trial: 'floe up' keeps what it is like
 	runtimes            []string // that are on the image, for the live view
 	codes               []string // boot codes for this boot, added to the image's own
 	ephemeral           bool     // no data disk
@@ -106,7 +107,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	if warning != "" {
 		stage.Log(warning)
 	}
-	running, err := home().Start(ctx, program, machine, qemu.Launch{Accel: qemu.DetectAccel(plan.Arch, qemu.Host{}), Detach: try.detach})
+	running, err := home().Start(ctx, program, machine, qemu.Launch{Accel: qemu.DetectAccel(plan.Arch, qemu.Host{}), Detach: try.detach, Trial: !try.kept})
 	if err != nil {
 		return nil, stage.Fail(err)
 	}
@@ -124,7 +125,7 @@ var milestones = map[qemu.Stage]string{
 func follow(ctx context.Context, r *qemu.Running, sink report.Sink) error {
 	stage := report.Start(sink, "boot", "Boot")
 	ctx, cancel := context.WithTimeoutCause(ctx, bootPatience, fault.New(fault.Build, "boot the machine", r.Name(),
-		fmt.Errorf("ssh is not ready after %s", bootPatience), "'floe stop' ends it; its console is in "+r.Console().Path()))
+		fmt.Errorf("ssh is not ready after %s", bootPatience), "it runs on: 'floe logs "+r.Name()+"' has its console, 'floe stop "+r.Name()+"' ends it"))
 	defer cancel()
 	ctx, enough := fed(ctx, r, 0)
 	defer enough()

@@ -22,8 +22,8 @@ import (
 
 // makeReady waits until a machine answers by ssh and its runtimes by their
 // API and has the shared folder, and tells ssh, docker and podman of the machine.
-// The notes are for the person.
-func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines.Spec, w wish, sink report.Sink) (notes []string, err error) {
+// It gives the runtimes whose client here knows it; the notes are for the person.
+func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines.Spec, w wish, sink report.Sink) (told, notes []string, err error) {
 	stage := report.Start(sink, "ready", "Wait until it is ready")
 	patience := bootPatience
 	if len(spec.Runtimes) > 0 {
@@ -39,31 +39,31 @@ func (t *terminal) makeReady(ctx context.Context, r *qemu.Running, spec machines
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
-			return nil, stage.Fail(context.Cause(ctx)) // and not what was waited for
+			return nil, nil, stage.Fail(context.Cause(ctx)) // and not what was waited for
 		case errors.Is(waiting.Err(), context.Canceled):
-			return nil, stage.Fail(context.Cause(waiting))
+			return nil, nil, stage.Fail(context.Cause(waiting))
 		case waiting.Err() != nil:
 			err = errors.Join(context.Cause(waiting), err)
 		}
 		for _, p := range r.Guest().Problems {
 			err = errors.Join(err, errors.New("it says: "+p))
 		}
-		return nil, stage.Fail(err)
+		return nil, nil, stage.Fail(err)
 	}
 	defer client.Close()
 	if spec.Share != "" {
 		if _, err := ask(waiting, client, "grep -q ' "+machines.SharePoint+" 9p ' /proc/mounts"); err != nil {
-			return nil, stage.Fail(fault.New(fault.Build, "share a folder with machine", w.name, errors.New("nothing is mounted there at "+machines.SharePoint),
+			return nil, nil, stage.Fail(fault.New(fault.Build, "share a folder with machine", w.name, errors.New("nothing is mounted there at "+machines.SharePoint),
 				"'floe logs "+w.name+"' may tell why; an image of an older Floe does not look for it: --build makes a new one"))
 		}
 		answers = append(answers, spec.Share+" is at "+machines.SharePoint)
 	}
 	stage.Done(strings.Join(answers, ", "))
-	notes, err = tell(waiting, r, client, spec, w)
+	told, notes, err = tell(waiting, r, client, spec, w)
 	for _, p := range r.Guest().Problems {
 		notes = append(notes, "the machine says: "+p)
 	}
-	return notes, err
+	return told, notes, err
 }
 
 // fed gives a context that ends when the machine runs out of memory while it
@@ -131,16 +131,16 @@ func ready(ctx context.Context, r *qemu.Running, runtimes []string, stage *repor
 }
 
 // tell lets ssh, docker and podman know the machine.
-func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (notes []string, err error) {
+func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec machines.Spec, w wish) (told, notes []string, err error) {
 	sh, user, port := shelf(), userOf(r), r.State().SSHPort()
 	if err := sh.ForgetKey(w.name, client.PublicHostKey(), knownHosts()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := sh.TellSSH(w.name, user, port, client.PublicHostKey(), ownKeyOpens(ctx, client), ownIdentities()...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config := sshConfig()
-	if w.sshConfig && slices.Contains(spec.Runtimes, steps.Docker) {
+	if w.sshConfig && spec.SSHConfig && slices.Contains(spec.Runtimes, steps.Docker) {
 		added, err := sh.IncludeSSH(config)
 		if err != nil {
 			notes = append(notes, err.Error()+"; "+fault.Hint(err))
@@ -149,8 +149,8 @@ func tell(ctx context.Context, r *qemu.Running, client *sshclient.Client, spec m
 			notes = append(notes, fmt.Sprintf("ssh knows this machine as %q, by an Include that was added to %s", machines.Alias(w.name), config))
 		}
 	}
-	more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, user, port, sh.SSHConfigured(config)), clients())
-	return append(notes, more...), err
+	told, more, err := sh.Connect(w.name, spec.Runtimes, sh.Targets(w.name, user, port, sh.SSHConfigured(config)), clients())
+	return told, append(notes, more...), err
 }
 
 // ownKeyOpens tells whether floe's own key is one of those that open the machine.

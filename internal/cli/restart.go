@@ -48,12 +48,28 @@ func restartable(name string) error {
 		return err
 	}
 	sh := shelf()
-	if sh.Known(name) {
-		return nil
-	}
-	if errorIsNotRunning(name) {
+	switch trial := isTrial(name); {
+	case trial, !sh.Known(name) && !errorIsNotRunning(name):
+		return passing(op, name)
+	case !sh.Known(name):
 		return sh.Unknown(op, name)
 	}
+	return nil
+}
+
+// isTrial says whether what runs under a name was started to try an image out, be there
+// one of 'floe up' with that name or not.
+func isTrial(name string) bool {
+	r, err := home().Load(name)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	return r.State().Trial
+}
+
+// passing is the error of a machine of 'floe run', for what only one of 'floe up' is for.
+func passing(op, name string) error {
 	return fault.New(fault.Usage, op, name, errors.New("'floe run' started it, and it does not stay"),
 		"'floe stop "+name+"' powers it off; 'floe up' makes machines that stay")
 }
@@ -76,6 +92,9 @@ func (t *terminal) offFirst(ctx context.Context, d *designed, sink report.Sink) 
 		return err
 	}
 	defer r.Close()
+	if r.State().Trial { // started while this floe waited for the lock
+		return passing("restart machine", d.name)
+	}
 	// As 'floe stop' does: it is not to be found dead when this floe is killed meanwhile.
 	if err := shelf().Want(d.name, false); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"floe/assemble"
 	"floe/internal/board"
+	"floe/internal/sshclient"
 	"floe/internal/tty"
 	"floe/qemu"
 	"floe/steps"
@@ -115,7 +116,10 @@ func (t *terminal) runDetached(ctx context.Context, plan *steps.Plan, try trial)
 	}
 	defer r.Close()
 	if err := follow(ctx, r, sink); err != nil {
-		return err
+		return runsOn(ctx, r, err)
+	}
+	if err := answers(ctx, r); err != nil {
+		return runsOn(ctx, r, err)
 	}
 	done()
 	if t.mode != ui.JSON {
@@ -127,6 +131,21 @@ func (t *terminal) runDetached(ctx context.Context, plan *steps.Plan, try trial)
 		}))
 	}
 	return nil
+}
+
+// answers sees to it that ssh answers, whomever it lets in: the console only says that it
+// is about to.
+func answers(ctx context.Context, r *qemu.Running) error {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	client, err := dial(ctx, r)
+	if errors.Is(err, sshclient.ErrAuth) {
+		return nil
+	}
+	if err == nil {
+		client.Close()
+	}
+	return err
 }
 
 // nameFlag is how commands are told which machine is meant.
@@ -181,5 +200,7 @@ func (t *terminal) attach(ctx context.Context, r *qemu.Running) (left bool, err 
 		return false, err
 	}
 	defer lent.Return()
-	return r.Attach(ctx, qemu.Attach{In: lent, Out: lent})
+	left, err = r.Attach(ctx, qemu.Attach{In: lent, Out: lent})
+	_, _ = lent.Write([]byte(tidyPlain))
+	return left, err
 }

@@ -55,12 +55,12 @@ func upCommand(out *terminal) *cobra.Command {
 	addPlanFlags(cmd, keys...)
 	flags := cmd.Flags()
 	flags.StringVar(&w.image, "image", "", "boot this `IMAGE` instead of one of its own")
-	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk, when that is made; '' for none")
+	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk; one that is there can grow; '' for none; without a runtime it has one only if named")
 	flags.IntVar(&w.sshPort, "ssh-port", 0, "`PORT` of this host that reaches its ssh; 0 takes a free one, which is kept")
 	flags.StringArrayVar(&w.ports, "port", nil, "`HOST:GUEST`, a port of this host that reaches one of the machine; again for more")
 	flags.StringVar(&w.share, "share", "", "`FOLDER` of this host, which the machine has at "+machines.SharePoint+"; '' for none")
 	flags.BoolVar(&w.rebuild, "build", false, "build its image anew")
-	flags.BoolVar(&w.sshConfig, "ssh-config", true, "let ssh know a machine with docker by name: one Include in ~/.ssh/config, which docker needs")
+	flags.BoolVar(&w.sshConfig, sshConfigFlag, true, "let ssh know a machine with docker by name: one Include in ~/.ssh/config, which docker needs")
 	return cmd
 }
 
@@ -84,13 +84,16 @@ func (t *terminal) bring(cmd *cobra.Command, w wish, sink report.Sink, done func
 		return err
 	}
 	defer r.Close()
-	notes, err := t.makeReady(ctx, r, spec, w, sink)
+	told, notes, err := t.makeReady(ctx, r, spec, w, sink)
 	if err != nil {
 		return runsOn(ctx, r, err)
 	}
 	done()
 	if t.mode != ui.JSON {
-		t.showMachine(w.name, spec, notes)
+		t.print(t.styles().Next("Machine "+w.name+" is ready", ways(w.name, spec.Runtimes, told)))
+	}
+	for _, n := range notes {
+		fmt.Fprintln(t.Err, "floe: note:", n)
 	}
 	return nil
 }
@@ -123,12 +126,18 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	}
 	r, err := sh.Home.Load(w.name)
 	switch {
-	case err == nil && !d.known:
+	case err == nil && (!d.known || r.State().Trial):
 		err = fault.New(fault.Usage, "make machine", w.name, errors.New("'floe run' started one of that name, and it runs"), "'floe stop "+w.name+"' first, or take another name")
 	case err == nil && d.changed:
 		err = fault.New(fault.Usage, "change machine", w.name, errors.New("it runs"), "'floe stop "+w.name+"' first; then 'floe up' with the same flags")
 	case err == nil:
 		stage.Cached("it runs already")
+		if cmd.Flags().Changed(sshConfigFlag) {
+			if err := sh.Save(w.name, d.spec); err != nil {
+				r.Close()
+				return nil, none, err
+			}
+		}
 		return r, d.spec, nil
 	case errors.Is(err, qemu.ErrNotRunning):
 		err = nil
@@ -164,6 +173,9 @@ func (t *terminal) raise(ctx context.Context, cmd *cobra.Command, w wish, sink r
 	if err := d.keep(sh); err != nil {
 		return nil, none, err
 	}
+	if err := d.grow(ctx, sh); err != nil {
+		return nil, none, err
+	}
 	lock.Doing("starting it")
 	r, err = t.startKept(ctx, sh, d, sink)
 	return r, d.spec, err
@@ -192,8 +204,8 @@ func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed
 		return nil, err
 	}
 	r, err := t.start(ctx, d.plan, trial{
-		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true,
-		ephemeral: d.spec.Disk == "", diskSize: d.spec.Disk, more: []qemu.Option{more},
+		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true, kept: true,
+		ephemeral: d.spec.Disk == "", wantsDisk: true, diskSize: d.spec.Disk, more: []qemu.Option{more},
 		begin: func() error { return sh.Want(d.name, true) },
 	}, sink)
 	if err != nil {
@@ -218,34 +230,33 @@ func runsOn(ctx context.Context, r *qemu.Running, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	name := r.Name()
+	name, again := r.Name(), "floe up "+r.Name()
+	if r.State().Trial {
+		again = "floe ssh" + nameFlag(name)
+	}
 	return fault.New(fault.Cancelled, "wait for machine", name, err,
-		"machine "+name+" runs on: 'floe up "+name+"' waits for it again, 'floe stop "+name+"' powers it off")
+		"machine "+name+" runs on: '"+again+"' waits for it again, 'floe stop "+name+"' powers it off")
 }
 
-// showMachine tells how a machine is reached.
-func (t *terminal) showMachine(name string, spec machines.Spec, notes []string) {
+// ways are how a machine is reached: with the client of a runtime that was told of it by
+// the entry that is floe's, with others by the shell's variables.
+func ways(name string, runtimes, told []string) (list []ui.Command) {
 	suffix := ""
 	if name != machineName {
 		suffix = " " + name
 	}
-	var next []ui.Command
-	for _, runtime := range spec.Runtimes {
-		switch runtime {
-		case steps.Docker:
-			next = append(next, ui.Command{What: "give it work", Line: "docker --context " + machines.Alias(name) + " run --rm alpine uname -a"})
-		case steps.Podman:
-			next = append(next, ui.Command{What: "give it work", Line: "podman --connection " + machines.Alias(name) + " run --rm alpine uname -a"})
-		}
+	options := map[string]string{steps.Docker: "docker --context ", steps.Podman: "podman --connection "}
+	for _, runtime := range told {
+		list = append(list, ui.Command{What: "give it work", Line: options[runtime] + machines.Alias(name) + " run --rm alpine uname -a"})
 	}
-	if len(next) > 0 {
-		next = append(next, ui.Command{What: "or for this shell", Line: `eval "$(floe env` + suffix + `)"`})
+	forShell := "or for this shell"
+	if len(told) == 0 {
+		forShell = "give it work from this shell"
 	}
-	next = append(next, ui.Command{What: "enter it", Line: "floe ssh" + suffix}, ui.Command{What: "power it off; it stays", Line: "floe stop" + suffix})
-	t.print(t.styles().Next("Machine "+name+" is ready", next))
-	for _, n := range notes {
-		fmt.Fprintln(t.Err, "floe: note:", n)
+	if len(runtimes) > 0 {
+		list = append(list, ui.Command{What: forShell, Line: `eval "$(floe env` + suffix + `)"`})
 	}
+	return append(list, ui.Command{What: "enter it", Line: "floe ssh" + suffix}, ui.Command{What: "power it off; it stays", Line: "floe stop" + suffix})
 }
 
 // summary is a machine in a line.

@@ -54,7 +54,7 @@ func (docker) target(m Made) (string, error) {
 	if host := c.Endpoints["docker"].Host; host != "" {
 		return host, nil
 	}
-	return "nowhere", nil // it is there all the same
+	return nowhere, nil
 }
 
 func (docker) put(m Made) error {

@@ -69,17 +69,16 @@ func CheckName(name string) error {
 
 // Names are the machines that have a file, in order.
 func (s Shelf) Names() ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(s.Home.State, "*", specFile))
-	if err != nil {
+	folders, err := os.ReadDir(s.Home.State) // in order
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var names []string
-	for _, path := range found {
-		if name := filepath.Base(filepath.Dir(path)); namePattern.MatchString(name) {
-			names = append(names, name)
+	for _, folder := range folders {
+		if s.Known(folder.Name()) {
+			names = append(names, folder.Name())
 		}
 	}
-	slices.Sort(names)
 	return names, nil
 }
 

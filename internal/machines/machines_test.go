@@ -33,7 +33,7 @@ func testShelf(t *testing.T) Shelf {
 
 func good() Spec {
 	return Spec{Arch: arch.AMD64, Runtimes: []string{steps.Docker}, User: "ada", Image: "/i/floe.iso", Memory: 256, CPUs: 1,
-		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b"}
+		Firmware: "auto", Disk: "16G", SSHPort: 2222, Ports: []string{"8080:80", "9000:9000"}, Share: "/home/a b", SSHConfig: true}
 }
 
 func write(t *testing.T, path, text string) {
@@ -71,6 +71,10 @@ func TestSpecRoundTrip(t *testing.T) {
 	if old, err := s.Load("old"); err != nil || old.Name != "old" {
 		t.Errorf("a file without a name: %q, %v", old.Name, err)
 	}
+	spec, err := parseSpec([]byte(strings.Replace(string(text), "ssh-config = true\n", "", 1)))
+	if err != nil || !spec.SSHConfig {
+		t.Errorf("a file from before there was the key: %+v, %v", spec, err)
+	}
 	if _, err := s.Load("bax"); err == nil || !strings.Contains(fault.Hint(err), `"box"`) {
 		t.Errorf("no nearest name: %v, %s", err, fault.Hint(err))
 	}
@@ -105,10 +109,14 @@ func TestSpecRefusesWhatIsWrong(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"memory = \n":       "line 1",
-		"memroy = 12\n":     "memroy",
-		"memory = 'much'\n": "line 1",
-		"":                  "arch",
+		"memory = \n":         "line 1",
+		"memroy = 12\n":       "memroy",
+		"memory = 'much'\n":   "line 1, column 10: memory: it is to be a whole number, not a TOML string",
+		"ports = 80\n":        "ports: it is to be a list of texts in quotes, not a TOML integer",
+		"ports = [80]\n":      "ports: it is to be a text in quotes, not a TOML integer",
+		"arch = 3\n":          "arch: it is to be a text in quotes",
+		"ssh-config = 'no'\n": "ssh-config: it is to be true or false",
+		"":                    "arch",
 	} {
 		if _, err := parseSpec([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", text, err)
@@ -148,6 +156,28 @@ func TestPortsAreChosenFreeAndKept(t *testing.T) {
 	}
 	if err := spec.ChoosePorts("box"); fault.Code(err) != int(fault.Missing) || !strings.Contains(fault.Hint(err), "--ssh-port 0") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+}
+
+// TestHintKeepsOtherPorts: who does what is said of a port that is taken has the others
+// as before.
+func TestHintKeepsOtherPorts(t *testing.T) {
+	var taken [2]net.Listener
+	for i := range taken {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken[i] = l
+	}
+	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+	taken[0].Close()
+	spec := good()
+	spec.SSHPort, spec.Ports = 0, []string{fmt.Sprintf("%d:80", port(taken[0])), fmt.Sprintf("%d:81", port(taken[1]))}
+	want := fmt.Sprintf("'floe up box --port %d:80 --port 0:81'", port(taken[0]))
+	if err := spec.ChoosePorts("box"); err == nil || !strings.Contains(fault.Hint(err), want) {
+		t.Errorf("no %s in %q: %v", want, fault.Hint(err), err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -30,6 +31,10 @@ type entry interface {
 	put(m Made) error
 	remove(m Made) (note string, err error)
 }
+
+// nowhere is where an entry leads that is there and says nothing: nobody's but its
+// maker's all the same.
+const nowhere = "nowhere"
 
 // Clients are the files of the container clients on this host.
 type Clients struct {
@@ -77,12 +82,16 @@ func (s Shelf) Targets(name, user string, port int, alias bool) Targets {
 }
 
 // Connect makes docker's context and podman's connection for a machine, for
-// those runtimes that it has, or brings them up to date. One of the same name that floe did
-// not make is left alone; a note says so.
-func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (notes []string, err error) {
+// those runtimes that it has, or brings them up to date, and removes that of one that it
+// has no longer. One of the same name that floe did
+// not make is left alone; a note says so. It gives the runtimes whose client has the entry.
+func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (told, notes []string, err error) {
 	made, err := s.made(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if notes, err = s.withdraw(name, made, c, runtimes...); err != nil {
+		return nil, notes, err
 	}
 	for _, runtime := range runtimes {
 		e, m := s.client(runtime, name, t, c)
@@ -91,13 +100,14 @@ func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (no
 		}
 		there, err := e.target(m)
 		if err != nil {
-			return notes, fault.New(fault.Missing, "read "+runtime+"'s file", m.File, err, "mend it, or move it away; the machine itself works")
+			return told, notes, fault.New(fault.Missing, "read "+runtime+"'s file", m.File, err, "mend it, or move it away; the machine itself works")
 		}
 		old := made[runtime]
 		ours := old.File == m.File && old.Name == m.Name && old.Target == there
 		switch {
 		case there == "" || ours && there != m.Target:
 		case ours:
+			told = append(told, runtime)
 			continue
 		default:
 			notes = append(notes, fmt.Sprintf("%s has an entry %q of somebody's own, for %s: left as it is; 'floe env' reaches the machine", runtime, m.Name, there))
@@ -107,13 +117,14 @@ func (s Shelf) Connect(name string, runtimes []string, t Targets, c Clients) (no
 		// nothing that no floe knows as its own.
 		made[runtime] = m
 		if err := s.saveMade(name, made); err != nil {
-			return notes, err
+			return told, notes, err
 		}
 		if err := e.put(m); err != nil {
-			return notes, fault.New(fault.Missing, "tell "+runtime+" of machine", name, err, "the machine itself works; 'floe env' reaches it")
+			return told, notes, fault.New(fault.Missing, "tell "+runtime+" of machine", name, err, "the machine itself works; 'floe env' reaches it")
 		}
+		told = append(told, runtime)
 	}
-	return notes, nil
+	return told, notes, nil
 }
 
 // Disconnect removes what Connect made, as far as it is still that.
@@ -122,9 +133,14 @@ func (s Shelf) Disconnect(name string, c Clients) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.withdraw(name, made, c)
+}
+
+// withdraw removes what was made, as far as it is still that, but for some runtimes.
+func (s Shelf) withdraw(name string, made map[string]Made, c Clients, but ...string) (notes []string, err error) {
 	for _, runtime := range []string{steps.Docker, steps.Podman} {
 		m, ok := made[runtime]
-		if !ok {
+		if !ok || slices.Contains(but, runtime) {
 			continue
 		}
 		e, _ := s.client(runtime, name, Targets{}, c)
@@ -138,8 +154,9 @@ func (s Shelf) Disconnect(name string, c Clients) (notes []string, err error) {
 		if err != nil {
 			return notes, fault.New(fault.Missing, "remove from "+runtime+"'s file", m.File, err, "remove its entry "+m.Name+" yourself")
 		}
+		delete(made, runtime)
 	}
-	return notes, s.saveMade(name, nil)
+	return notes, s.saveMade(name, made)
 }
 
 // client is how a runtime's client keeps entries, and the one to be made.

@@ -1,12 +1,15 @@
 package machines
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"floe/qemu"
 	"floe/steps"
 )
 
@@ -40,9 +43,12 @@ func box(t *testing.T) Shelf {
 
 func connect(t *testing.T, s Shelf, c Clients, port int) []string {
 	t.Helper()
-	notes, err := s.Connect("box", both, s.Targets("box", "ada", port, true), c)
+	told, notes, err := s.Connect("box", both, s.Targets("box", "ada", port, true), c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(told)+len(notes) != len(both) { // a note is of an entry that is somebody's own
+		t.Errorf("told are %q, notes %q", told, notes)
 	}
 	return notes
 }
@@ -128,13 +134,67 @@ func TestSomebodysOwnIsLeftAlone(t *testing.T) {
 	if _, err := os.Stat(c.Podman); err == nil {
 		t.Error("podman has a connection twice")
 	}
+	// Entries that lead nowhere are there all the same.
+	for path, text := range map[string]string{
+		c.Podman: `{"Connection":{"Connections":{"floe-box":{"Identity":"/theirs"}}}}`,
+		c.Older:  "[engine.service_destinations.floe-box]\nidentity = \"/theirs\"\n",
+	} {
+		os.Remove(c.Podman)
+		os.Remove(c.Older)
+		write(t, path, text)
+		if notes := connect(t, s, c, 2222); len(notes) != 2 {
+			t.Errorf("%s: notes: %q", path, notes)
+		}
+		if _, err := s.Disconnect("box", c); err != nil {
+			t.Fatal(err)
+		}
+		if now, _ := os.ReadFile(path); string(now) != text {
+			t.Errorf("%s is now %s", path, now)
+		}
+	}
 	// A file that nobody can read is not written over.
 	write(t, c.Podman, "{")
-	if _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
+	if _, _, err := s.Connect("box", both, s.Targets("box", "ada", 1, true), c); err == nil {
 		t.Error("a broken file was no error")
 	}
 	if text, _ := os.ReadFile(c.Podman); string(text) != "{" {
 		t.Errorf("the broken file is now %s", text)
+	}
+}
+
+// TestRuntimeThatWent: a machine that has docker no longer has no context either.
+func TestRuntimeThatWent(t *testing.T) {
+	s, c := box(t), testClients(t)
+	connect(t, s, c, 2222)
+	told, notes, err := s.Connect("box", []string{steps.Podman}, s.Targets("box", "ada", 2222, true), c)
+	if err != nil || len(notes) > 0 || !slices.Equal(told, []string{steps.Podman}) {
+		t.Errorf("told are %q, notes %q, %v", told, notes, err)
+	}
+	if _, err := os.Stat(dockerMeta(c.Docker, "floe-box")); err == nil {
+		t.Error("docker's context is left")
+	}
+	if text, _ := os.ReadFile(c.Podman); !strings.Contains(string(text), ":2222/") {
+		t.Errorf("podman's connection is gone as well: %s", text)
+	}
+}
+
+// TestFarmsForgetIt: a connection that goes leaves the person's farms, which stay as they
+// are otherwise.
+func TestFarmsForgetIt(t *testing.T) {
+	s, c := box(t), testClients(t)
+	connect(t, s, c, 2222)
+	text, err := os.ReadFile(c.Podman)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const farm = `"Farm":{"Default":"all","List":{"all":["a",%s"b"],"alone":[%s],"odd":7},"New":[1]}`
+	of := func(first, second string) string { return fmt.Sprintf(farm, first, second) }
+	write(t, c.Podman, strings.TrimSuffix(strings.TrimSpace(string(text)), "}")+","+of(`"floe-box",`, `"floe-box"`)+"}")
+	if _, err := s.Disconnect("box", c); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(c.Podman); !strings.Contains(string(text), of("", "")) {
+		t.Errorf("left is %s", text)
 	}
 }
 
@@ -191,8 +251,21 @@ func TestLinkStays(t *testing.T) {
 }
 
 func TestSSHConfiguration(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { configureSSH(t, box(t)) })
+	// What is a pattern elsewhere is a name like others here.
+	dir := filepath.Join(t.TempDir(), "a[1]*?")
+	s := Shelf{Home: qemu.Home{State: filepath.Join(dir, "machines")}, SSH: filepath.Join(dir, "ssh"), Identity: filepath.Join(dir, "id_ed25519")}
+	if err := s.Save("box", good()); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.Names(); len(names) != 1 || err != nil {
+		t.Errorf("%q, %v", names, err)
+	}
+	t.Run("pattern", func(t *testing.T) { configureSSH(t, s) })
+}
+
+func configureSSH(t *testing.T, s Shelf) {
 	const own = "Host *\n    Compression yes\n"
-	s := box(t)
 	home := t.TempDir()
 	config, real := filepath.Join(home, ".ssh", "config"), filepath.Join(home, "dotfiles", "ssh")
 	write(t, real, own)

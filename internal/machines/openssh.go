@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -115,8 +116,11 @@ func (s Shelf) SSHConfigured(config string) bool {
 // ~/.ssh/config.
 const includeHead = "# floe's machines; 'floe rm' of the last one removes these two lines\n"
 
+// include is that line. Its path is a pattern of glob(7), in which a backslash takes a
+// character as it is; within quotes ssh itself leaves those backslashes in place.
 func (s Shelf) include() string {
-	return includeHead + "Include \"" + filepath.Join(s.SSH, "*.conf") + "\"\n"
+	folder := strings.NewReplacer("[", `\[`, "*", `\*`, "?", `\?`).Replace(s.SSH)
+	return includeHead + "Include \"" + filepath.Join(folder, "*.conf") + "\"\n"
 }
 
 // IncludeSSH makes ssh read floe's files: by one Include at the head of a
@@ -139,9 +143,12 @@ func (s Shelf) IncludeSSH(config string) (added bool, err error) {
 // ExcludeSSH takes that line out again, once no machine is left that ssh
 // knows. It says whether it did.
 func (s Shelf) ExcludeSSH(config string) (removed bool, err error) {
-	left, err := filepath.Glob(filepath.Join(s.SSH, "*.conf"))
-	if err != nil || len(left) > 0 {
+	left, err := os.ReadDir(s.SSH)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
+	}
+	if slices.ContainsFunc(left, func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) == ".conf" }) {
+		return false, nil
 	}
 	if !s.SSHConfigured(config) {
 		return false, nil

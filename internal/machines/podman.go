@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 	"github.com/pelletier/go-toml/v2"
@@ -68,7 +69,7 @@ func (p podman) target(m Made) (string, error) {
 		if err := json.Unmarshal(text, &c); err != nil {
 			return "", err
 		}
-		return c.URI, nil
+		return orNowhere(c.URI), nil
 	}
 	return p.olderTarget(m.Name), nil
 }
@@ -87,19 +88,30 @@ func (p podman) olderTarget(name string) string {
 	if err != nil || toml.Unmarshal(text, &conf) != nil {
 		return ""
 	}
-	return conf.Engine.Destinations[name].URI
+	if c, ok := conf.Engine.Destinations[name]; ok {
+		return orNowhere(c.URI)
+	}
+	return ""
+}
+
+func orNowhere(target string) string {
+	if target == "" {
+		return nowhere
+	}
+	return target
 }
 
 func (p podman) put(m Made) error {
-	return p.edit(m, func(connection, list podmanFile) (err error) {
+	return p.edit(m, func(_, _, list podmanFile) (err error) {
 		list[m.Name], err = json.Marshal(podmanConnection{URI: m.Target, Identity: p.identity})
 		return err
 	})
 }
 
 func (p podman) remove(m Made) (note string, err error) {
-	return "", p.edit(m, func(connection, list podmanFile) error {
+	return "", p.edit(m, func(all, connection, list podmanFile) error {
 		delete(list, m.Name)
+		leaveFarms(all, m.Name)
 		var byDefault string
 		if json.Unmarshal(connection["Default"], &byDefault) == nil && byDefault == m.Name {
 			delete(connection, "Default")
@@ -108,9 +120,36 @@ func (p podman) remove(m Made) (note string, err error) {
 	})
 }
 
+// leaveFarms takes a connection's name out of the person's farms, which podman would look
+// for in vain. Farms that are not as podman writes them are left alone.
+func leaveFarms(all podmanFile, name string) {
+	farm, err := readJSON[podmanFile](all["Farm"])
+	if err != nil {
+		return
+	}
+	farms, err := readJSON[podmanFile](farm["List"])
+	if err != nil {
+		return
+	}
+	changed := false
+	for of, text := range farms {
+		var names []string
+		if json.Unmarshal(text, &names) != nil || !slices.Contains(names, name) {
+			continue
+		}
+		left := slices.DeleteFunc(names, func(n string) bool { return n == name })
+		farms[of], _ = json.Marshal(left) // of strings: no error
+		changed = true
+	}
+	if changed {
+		farm["List"], _ = json.Marshal(farms)
+		all["Farm"], _ = json.Marshal(farm)
+	}
+}
+
 // edit changes the file in one step, under the lock that podman itself takes:
 // fcntl(2) on the file's name with ".lock" at its end.
-func (p podman) edit(m Made, change func(connection, list podmanFile) error) error {
+func (p podman) edit(m Made, change func(all, connection, list podmanFile) error) error {
 	if err := os.MkdirAll(filepath.Dir(m.File), 0o700); err != nil {
 		return err
 	}
@@ -132,7 +171,7 @@ func (p podman) edit(m Made, change func(connection, list podmanFile) error) err
 	if err != nil {
 		return err
 	}
-	if err := change(connection, list); err != nil {
+	if err := change(all, connection, list); err != nil {
 		return err
 	}
 	if connection["Connections"], err = json.Marshal(list); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,10 +36,13 @@ type Spec struct {
 	Memory   int       `toml:"memory" comment:"In MiB."`
 	CPUs     int       `toml:"cpus"`
 	Firmware string    `toml:"firmware" comment:"bios, uefi, or auto for what suits the architecture."`
-	Disk     string    `toml:"disk" comment:"Size of its data disk when that is made; empty for none."`
+	Disk     string    `toml:"disk" comment:"Size of its data disk, which is made with it, and can grow; empty for none."`
 	SSHPort  int       `toml:"ssh-port" comment:"On 127.0.0.1; 0 takes a free one, which is then kept here."`
 	Ports    []string  `toml:"ports" comment:"Further ports, HOST:GUEST each; 0 on the left takes a free one."`
 	Share    string    `toml:"share" comment:"A folder of this host, which the machine has at /mnt/host; empty for none."`
+
+	// SSHConfig is true where a file does not say it.
+	SSHConfig bool `toml:"ssh-config" comment:"Let ssh know a machine with docker by name, by an Include in ~/.ssh/config."`
 }
 
 const specHead = "# A machine of floe's. What is changed here counts from its next start.\n\n"
@@ -67,15 +71,28 @@ func (s Shelf) Load(name string) (Spec, error) {
 	return spec, nil
 }
 
+// otherKind is how the decoder says that a value is of another kind than the field of Spec.
+var otherKind = regexp.MustCompile(`^cannot decode TOML (\S+) into struct field machines\.Spec\.\S+ of type (\S+)$`)
+
+// kindWords are the types of Spec's fields, and of what is in them, in words.
+var kindWords = map[string]string{
+	"int": "a whole number", "bool": "true or false", "string": "a text in quotes", "arch.Arch": "a text in quotes",
+	"[]string": "a list of texts in quotes",
+}
+
 func parseSpec(text []byte) (Spec, error) {
-	var spec Spec
+	spec := Spec{SSHConfig: true}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&spec)
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		return Spec{}, fmt.Errorf("unknown key %q", strings.Join(strict.Errors[0].Key(), "."))
 	}
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := bad.Position()
-		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(bad.Error(), "toml: "))
+		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		if kind := otherKind.FindStringSubmatch(what); kind != nil {
+			what = fmt.Sprintf("%s: it is to be %s, not a TOML %s", strings.Join(bad.Key(), "."), kindWords[kind[2]], kind[1])
+		}
+		return Spec{}, fmt.Errorf("line %d, column %d: %s", line, column, what)
 	}
 	if err != nil {
 		return Spec{}, err
@@ -243,12 +260,24 @@ func (sp *Spec) ChoosePorts(name string, movable ...int) error {
 		return err
 	}
 	for i, f := range forwards {
-		if f.Host, err = take(f.Host, f.Guest, fmt.Sprintf("end that program, or 'floe up %s --port 0:%d' takes a free port", name, f.Guest)); err != nil {
+		if f.Host, err = take(f.Host, f.Guest, "end that program, or 'floe up "+name+freeOne(forwards, i)+"' takes a free port"); err != nil {
 			return err
 		}
 		sp.Ports[i] = fmt.Sprintf("%d:%d", f.Host, f.Guest)
 	}
 	return nil
+}
+
+// freeOne are the flags that take a free port for the i-th of the forwards, and leave the
+// others as they are: all are named, since --port says which there are.
+func freeOne(forwards []qemu.Forward, i int) (flags string) {
+	for j, f := range forwards {
+		if j == i {
+			f.Host = 0
+		}
+		flags += fmt.Sprintf(" --port %d:%d", f.Host, f.Guest)
+	}
+	return flags
 }
 
 // shareTag is the shared folder's tag: Floe mounts what has one at /mnt/TAG.

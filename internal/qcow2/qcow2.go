@@ -3,8 +3,9 @@
 // few sectors that are written at once. Such an image takes no room on the host
 // for what the guest has not written.
 //
-// It does not read images, and knows nothing of snapshots, backing files,
-// compression or encryption: QEMU itself does the rest.
+// Of an image that is there it tells how large the disk is, and makes it larger. It does
+// not read what is on one, and knows nothing of snapshots, backing files, compression or
+// encryption: QEMU itself does the rest.
 package qcow2
 
 import (

@@ -15,7 +15,7 @@ import (
 // tool runs a program of QEMU's or of util-linux in a folder.
 func tool(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	root := archivetest.Tools(t, "checks-qcow2", "qemu-utils", "fdisk")
+	root := archivetest.Tools(t, "checks-qcow2", "qemu-utils", "fdisk", "dash")
 	var out bytes.Buffer
 	if err := root.Run(t.Context(), sandbox.Command{Args: args, Work: dir, Stdout: &out, Stderr: &out}); err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out.String())
@@ -66,6 +66,56 @@ func TestDataDisk(t *testing.T) {
 	}
 	if got := tool(t, dir, "sfdisk", "--dump", "d.raw"); strings.Count(got, "name=") != 1 || !strings.Contains(got, `name="floe-data"`) {
 		t.Errorf("sfdisk: %s", got)
+	}
+}
+
+// TestGrow: QEMU's own tools find a grown image whole, with all that was on it, and
+// sfdisk makes its partition larger as a machine does.
+func TestGrow(t *testing.T) {
+	const small, large = 64 << 20, 20 << 30 // of one entry in the table of tables, and of 40
+	dir := t.TempDir()
+	extents, err := qcow2.DataDisk(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "d.qcow2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := qcow2.Write(f, small, extents...); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{small - 512, small + 1, 5 << 40} {
+		if err := qcow2.Grow(f, size); err == nil {
+			t.Errorf("%d bytes became %d", small, size)
+		}
+	}
+	if size, err := qcow2.Size(f); size != small || err != nil {
+		t.Errorf("%d bytes, %v", size, err)
+	}
+	if err := qcow2.Grow(f, large); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := qcow2.Size(f); size != large || err != nil {
+		t.Errorf("%d bytes, %v", size, err)
+	}
+	if got := tool(t, dir, "qemu-img", "check", "d.qcow2"); !strings.Contains(got, "No errors were found") {
+		t.Errorf("qemu-img check: %s", got)
+	}
+	tool(t, dir, "qemu-img", "convert", "-O", "raw", "d.qcow2", "d.raw")
+	if info, err := os.Stat(filepath.Join(dir, "d.raw")); err != nil || info.Size() != large {
+		t.Errorf("%+v, %v", info, err)
+	}
+	tool(t, dir, "sh", "-c", "echo ', +' | sfdisk -q --force --no-reread --no-tell-kernel -N 1 d.raw")
+	if got := tool(t, dir, "sfdisk", "--verify", "d.raw"); !strings.Contains(got, "No errors detected") {
+		t.Errorf("sfdisk: %s", got)
+	}
+	if got := tool(t, dir, "sfdisk", "--list", "d.raw"); !strings.Contains(got, "20G Linux filesystem") {
+		t.Errorf("sfdisk: %s", got)
+	}
+	if _, err := qcow2.Size(strings.NewReader(strings.Repeat("x", 200))); err == nil {
+		t.Error("text has a size as a disk")
 	}
 }
 
