@@ -40,7 +40,7 @@ func TestAskWholeWay(t *testing.T) {
 	if err != nil || built == nil || built.Path != testBuilt().Path {
 		t.Fatalf("%v %v\n%s", built, err, out)
 	}
-	for _, text := range []string{"1023 GiB free", "How to begin", "Question 1 of 7", "Question 6 of 7", "console=tty0 quiet",
+	for _, text := range []string{"999 GB free", "How to begin", "Question 1 of 7", "Question 6 of 7", "console=tty0 quiet",
 		"896 MiB stay", "Review", "Host name: box", "start  Build the kernel"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not said in\n%s", text, out)

@@ -21,7 +21,7 @@ var wizardSizes = [][2]int{{80, 24}, {100, 30}, {60, 16}}
 
 var goodChecks = []Check{
 	{Level: OK, Name: "system", Text: "linux on amd64, 2 processors"},
-	{Level: OK, Name: "disk space", Text: "1023 GiB free, 8.0 GiB needed; in ~/.cache/floe"},
+	{Level: OK, Name: "disk space", Text: "999 GB free, 8.0 GB needed; in ~/.cache/floe"},
 	{Level: Warn, Name: "kvm", Text: "emulated, slower: this processor shows no vmx or svm", Hint: "virtualisation may be switched off in the firmware"},
 }
 

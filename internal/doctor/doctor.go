@@ -54,7 +54,7 @@ type Host struct {
 
 // What a build needs, measured from an empty store.
 const (
-	needDisk   = 8 << 30 // bytes: downloads, toolchain, and the kernel's source and objects while it is built
+	needDisk   = 8e9     // bytes: downloads, toolchain, and the kernel's source and objects while it is built
 	needMemory = 2 << 10 // MiB
 )
 
@@ -83,7 +83,7 @@ func disk(_ context.Context, h Host) Finding {
 	if err != nil {
 		return failed(f, err)
 	}
-	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.IBytes(uint64(free)), humanize.IBytes(needDisk), short(h.StoreDir))
+	f.Text = fmt.Sprintf("%s free, %s needed; in %s", humanize.Bytes(uint64(free)), humanize.Bytes(needDisk), short(h.StoreDir))
 	if free < needDisk {
 		f.Level, f.Hint = Warn, store.Room
 	}
