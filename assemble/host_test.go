@@ -13,10 +13,9 @@ import (
 	"floe/internal/tcz"
 )
 
-// TestToolsForHosts resolves the tools for every target on every host: the
-// archive must have all of them, for that host to run. Nothing is fetched but
-// the archive's indices.
-func TestToolsForHosts(t *testing.T) {
+// usual is a builder with the person's store.
+func usual(t *testing.T) *Builder {
+	t.Helper()
 	dir, err := store.DefaultDir()
 	if err != nil {
 		t.Fatal(err)
@@ -25,8 +24,15 @@ func TestToolsForHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	b := New(Options{Store: s})
+	t.Cleanup(func() { s.Close() })
+	return New(Options{Store: s})
+}
+
+// TestToolsForHosts resolves the tools for every target on every host: the
+// archive must have all of them, for that host to run. Nothing is fetched but
+// the archive's indices.
+func TestToolsForHosts(t *testing.T) {
+	b := usual(t)
 	archive, err := b.Archive(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -56,16 +62,7 @@ func TestToolsForHosts(t *testing.T) {
 // TestHostToolsAreBrought: what a host has to have that builds with its own tools is what the
 // archive's packages bring for everybody else.
 func TestHostToolsAreBrought(t *testing.T) {
-	dir, err := store.DefaultDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	b := New(Options{Store: s})
+	b := usual(t)
 	host := arch.Host()
 	for _, target := range arch.All() {
 		for _, c := range []struct {
