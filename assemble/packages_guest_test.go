@@ -252,9 +252,25 @@ func TestLoadAhead(t *testing.T) {
 	if got := g.succeeds("tce-status"); got != "libs\ntool\n" {
 		t.Errorf("loaded: %q", got)
 	}
-	if left, _ := filepath.Glob(g.path("run/tce/sum.*")); left != nil {
+	if left, _ := filepath.Glob(g.path("run/tce/sum*")); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
+
+	// The sum was made of the medium's file, and another one was named.
+	g = newGuest(t)
+	g.add(optional, "libs", "", nil)
+	g.add(optional, "tool", "depends libs\n", nil)
+	g.write("home/libs.tcz", "something else")
+	g.refuses("libs: REFUSED", "tce-load", "-i", g.path("home/libs.tcz"), "tool")
+}
+
+// A medium that cannot be read gives no sum, and that is not the right one.
+func TestLoadUnreadable(t *testing.T) {
+	g := newGuest(t)
+	g.add(optional, "libs", "", nil)
+	g.must(os.Remove(g.path(optional + "/libs.tcz")))
+	g.must(os.Symlink("/proc/self/clear_refs", g.path(optional+"/libs.tcz"))) // can only be written
+	g.refuses("libs: REFUSED", "tce-load", "-i", "libs")
 }
 
 // -w downloads with dependencies, -wi loads and remembers, -wl forgets.
