@@ -79,6 +79,7 @@ var files = []struct {
 }{
 	{"init", 0o755},
 	{"etc/acpi/PWRF/00000080", 0o755},
+	{"etc/floe/ahead", 0o755},
 	{"etc/floe/answers", 0o755},
 	{"etc/floe/bootcodes.sh", 0o644},
 	{"etc/floe/zones", 0o644},

@@ -91,8 +91,10 @@ func processorArgs(m Machine, s Setup) []string {
 		//
 		// ERMS and its younger relations tell a program that "rep movsb" and
 		// "rep stosb" are the fastest ways to copy and to clear. In an
-		// emulator, where each byte is a step, they are the slowest.
-		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off"),
+		// emulator, where each byte is a step, they are the slowest. With
+		// protection keys (PKU), what QEMU remembers of addresses is thrown
+		// away each time that a program is started or is let run again.
+		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off,pku=off"),
 		// QARMA5 in software would slow every function's return down.
 		arch.ARM64: words("-accel", "tcg,thread=multi", "-cpu", "max,pauth-impdef=on"),
 	})(m, s)
