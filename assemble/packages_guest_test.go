@@ -273,6 +273,27 @@ func TestLoadUnreadable(t *testing.T) {
 	g.refuses("libs: REFUSED", "tce-load", "-i", "libs")
 }
 
+// A program is read ahead where there is a second processor for it and memory to
+// spare, whatever comes of the one before. The shell compares numbers of 64 bits.
+func TestReadAhead(t *testing.T) {
+	g := newGuest(t)
+	g.must(os.Remove(filepath.Join(g.bin, "cat")))
+	g.must(os.WriteFile(filepath.Join(g.bin, "cat"), []byte("#!"+filepath.Join(g.bin, "sh")+"\necho \"$1\" >>"+g.path("read")+"\n"), 0o755))
+	g.write("small", "a program")
+	g.write("huge", "")
+	g.must(os.Truncate(g.path("huge"), 1<<42)) // a hole: larger than any machine's memory
+	cmd := exec.Command(filepath.Join(g.bin, "sh"), g.path("etc/floe/ahead"), g.path("none"), g.path("huge"), g.path("small"))
+	cmd.Env = []string{"PATH=" + g.bin}
+	out, err := cmd.CombinedOutput()
+	want := g.path("small") + "\n"
+	if _, one := os.Stat("/sys/devices/system/cpu/cpu1"); one != nil {
+		want = g.read("read")
+	}
+	if got := g.read("read"); err != nil || got != want {
+		t.Errorf("read ahead: %q, not %q (%v)\n%s", got, want, err, out)
+	}
+}
+
 // -w downloads with dependencies, -wi loads and remembers, -wl forgets.
 func TestLoadFromMirror(t *testing.T) {
 	g := newGuest(t)
