@@ -50,7 +50,10 @@ type Definition struct {
 	Trim []string `toml:"trim"`
 	// Prelink are programs that are linked to a fixed address; see prelink.
 	Prelink []string `toml:"prelink"`
-	Concat  []Concat `toml:"concat"` // files made of others
+	// Ahead are programs that are read as soon as the package is mounted, for its
+	// services will start them.
+	Ahead  []string `toml:"ahead" json:",omitempty"`
+	Concat []Concat `toml:"concat"` // files made of others
 
 	Groups   []Group  `toml:"group"`
 	Users    []User   `toml:"user"`
@@ -198,7 +201,7 @@ func (d *Definition) changes() (list []change) {
 
 // allPaths lists every path that the definition names.
 func (d *Definition) allPaths() []string {
-	list := slices.Concat(d.Paths, d.Optional, d.Leave, d.Trim, d.Prelink)
+	list := slices.Concat(d.Paths, d.Optional, d.Leave, d.Trim, d.Prelink, d.Ahead)
 	for p := range d.Links {
 		list = append(list, p)
 	}
@@ -253,6 +256,9 @@ const manifestDir = "usr/share/floe"
 // manifest is what tce-load reads: a word, then its values, in each line.
 func (d *Definition) manifest() []byte {
 	var b bytes.Buffer
+	for _, n := range d.Ahead { // first, for what follows takes time
+		fmt.Fprintf(&b, "ahead %s\n", n)
+	}
 	for _, n := range d.Depends {
 		fmt.Fprintf(&b, "depends %s\n", n)
 	}

@@ -101,12 +101,12 @@ func TestTableRefuses(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
-	d, err := Parse("x", []byte("title='x'\ndepends=['glibc','y']\nservices=['x']\nsubids=true\n[[group]]\nname='g'\nid=950\nmembers=['@user','u']\n"+
+	d, err := Parse("x", []byte("title='x'\ndepends=['glibc','y']\nservices=['x']\nahead=['usr/bin/x']\nsubids=true\n[[group]]\nname='g'\nid=950\nmembers=['@user','u']\n"+
 		"[[user]]\nname='u'\nid=951\ngroup=950\nhome='/run/x'"), fstest.MapFS{"etc/sv/x/run": {Data: []byte("#!/bin/sh\n")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "depends glibc\ndepends y\ngroup g 950 @user u\nuser u 951 950 /run/x\nsubids @user\nservice x\n"
+	want := "ahead usr/bin/x\ndepends glibc\ndepends y\ngroup g 950 @user u\nuser u 951 950 /run/x\nsubids @user\nservice x\n"
 	if got := string(d.manifest()); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
