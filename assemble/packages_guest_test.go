@@ -24,18 +24,24 @@ import (
 )
 
 // guest is a folder that looks to tce-load like a booted system: its scripts
-// run in the build's own busybox, as nobody in particular. Only mount is
-// another: it copies the folder FILE.d.
+// run in the build's own busybox, as nobody in particular. Only mount and umount
+// are others: one copies the folder FILE.d, the other removes the copy.
 type guest struct {
 	t    *testing.T
 	root string
 	bin  string // of applets, the PATH
 }
 
-const fakeMount = `#!/bin/sh
+const (
+	fakeMount = `#!/bin/sh
 while [ $# -gt 2 ]; do shift; done
 cp -a "$1.d/." "$2"
 `
+	fakeUmount = `#!/bin/sh
+while [ $# -gt 1 ]; do shift; done
+rm -r "$1"/*
+`
+)
 
 func newGuest(t *testing.T) *guest {
 	t.Helper()
@@ -50,12 +56,13 @@ func newGuest(t *testing.T) *guest {
 		t.Fatal(err)
 	}
 	for _, name := range strings.Fields(string(list)) {
-		if name != "mount" && name != "busybox" {
+		if name != "mount" && name != "umount" && name != "busybox" {
 			g.must(os.Symlink(busybox, filepath.Join(g.bin, name)))
 		}
 	}
 	g.must(os.Symlink(filepath.Join(entry.Path, "sigcheck"), filepath.Join(g.bin, "sigcheck")))
 	g.must(os.WriteFile(filepath.Join(g.bin, "mount"), []byte(fakeMount), 0o755))
+	g.must(os.WriteFile(filepath.Join(g.bin, "umount"), []byte(fakeUmount), 0o755))
 	for _, e := range assets.Rootfs() {
 		if strings.HasPrefix(e.Path, "etc/floe/") && e.Data != nil || e.Path == "etc/group" || e.Path == "etc/passwd" {
 			g.write(e.Path, string(e.Data))
@@ -205,8 +212,8 @@ func TestLoadCircle(t *testing.T) {
 	}
 }
 
-// A package that is not what the image knows is not even mounted, and neither
-// is what depends on it.
+// A package that is not what the image knows is not even mounted, and what
+// depends on it does not stay mounted.
 func TestLoadRefuses(t *testing.T) {
 	g := newGuest(t)
 	g.add(optional, "libs", "", nil)
@@ -222,10 +229,15 @@ func TestLoadRefuses(t *testing.T) {
 	if got := g.succeeds("tce-status"); got != "good\n" {
 		t.Errorf("loaded: %q", got)
 	}
-	if _, err := os.Stat(g.path("usr/local/tcz/libs")); err == nil {
-		t.Error("the changed package was mounted")
+	for _, name := range []string{"libs", "tool"} {
+		if _, err := os.Stat(g.path("usr/local/tcz/" + name)); err == nil {
+			t.Errorf("%s is mounted", name)
+		}
 	}
 	g.write(optional+"/libs.tcz", "package libs")
+	g.write(optional+"/tool.tcz", "something else") // looked at again
+	g.refuses("tool: REFUSED", "tce-load", "-i", "tool")
+	g.write(optional+"/tool.tcz", "package tool")
 	g.succeeds("tce-load", "-i", "tool")
 }
 

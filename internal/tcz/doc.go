@@ -9,7 +9,8 @@
 // of the same table has that this one depends on is not packed again.
 //
 // Beside NAME.tcz come, in Tiny Core's formats, NAME.tcz.dep (packages that
-// must be loaded first, one NAME.tcz in a line), NAME.tcz.info (what it is and
+// it needs, one NAME.tcz in a line; those that loading it really waits for are
+// in the package itself), NAME.tcz.info (what it is and
 // what it was made from), NAME.tcz.list (its files), and NAME.tcz.sha256, in
 // the form that sha256sum -c reads. The same inputs give the same bytes.
 //
