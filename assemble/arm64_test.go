@@ -11,6 +11,7 @@ import (
 // TestARM64 makes the image for arm64 with the tools of this host, and boots
 // it as a CD and as a stick on UEFI, each to a command over ssh.
 func TestARM64(t *testing.T) {
+	t.Parallel()
 	_, key := testImage(t)
 	f := shared()
 	spec := f.spec(filepath.Join(t.TempDir(), "arm64.iso"))
@@ -45,6 +46,7 @@ func TestARM64Docker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
+	t.Parallel()
 	b := newBox(t, arch.ARM64, qemu.CDROM, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
 	b.parts([]part{
 		{"client over ssh", dockerClient},
@@ -67,6 +69,7 @@ func TestARM64Podman(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
+	t.Parallel()
 	b := newBox(t, arch.ARM64, qemu.USBStick, "podman", "podman=--log-level=info", "format=vda")
 	b.parts([]part{
 		{"boot codes", podmanCodes},
