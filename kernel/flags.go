@@ -24,10 +24,10 @@ func makeArgs(target, host arch.Arch) []string {
 // compiler can say of a mistake in it, and not what it makes of it: for each
 // word that a macro gives it would otherwise remember the chain of macros that
 // it came from, and for each "if" read the file again to look at its columns.
-// Two thirds of the work are reading headers, which are full of both; without,
-// the compiler takes a sixth less time (GCC manual, "Preprocessor Options" and
+// Much of the work is reading headers, which are full of both; without, the
+// compiler takes a sixth less time (GCC manual, "Preprocessor Options" and
 // "Warning Options"). Where a warning of the kernel itself stands in a macro of
-// several lines, the line that it names can be the one after.
+// several lines, the line that it names can be another of them.
 var onlyMessages = []string{"-ftrack-macro-expansion=0", "-Wno-misleading-indentation"}
 
 // compilerFlags are for every C file of an architecture's kernel, beside its

@@ -9,10 +9,10 @@
 // of the same table has that this one depends on is not packed again.
 //
 // Beside NAME.tcz come, in Tiny Core's formats, NAME.tcz.dep (packages that
-// it needs, one NAME.tcz in a line; those that loading it really waits for are
-// in the package itself), NAME.tcz.info (what it is and
-// what it was made from), NAME.tcz.list (its files), and NAME.tcz.sha256, in
-// the form that sha256sum -c reads. The same inputs give the same bytes.
+// it needs, one NAME.tcz in a line; what loading it waits for is what the
+// package itself says), NAME.tcz.info (what it is and what it was made from),
+// NAME.tcz.list (its files), and NAME.tcz.sha256, in the form that sha256sum -c
+// reads. The same inputs give the same bytes.
 //
 // The layout is the booted system's: everything is below usr/, but for etc/,
 // which holds what is copied and may be changed there; there is no usr/sbin.
