@@ -2,21 +2,15 @@ package machines
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/qemu"
@@ -181,110 +175,6 @@ func TestHintKeepsOtherPorts(t *testing.T) {
 	}
 }
 
-func TestOneFloeAtATime(t *testing.T) {
-	s := testShelf(t)
-	lock, err := s.Lock(t.Context(), "box", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	waited := ""
-	if _, err := s.Lock(ctx, "box", func(other string) { waited = other }); err == nil || waited != "another floe has it in hand" {
-		t.Fatalf("locked twice: %v, waited for %q", err, waited)
-	}
-	other, err := s.Lock(t.Context(), "bax", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other.Release()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		again, err := s.Lock(t.Context(), "box", nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		again.Release()
-	})
-	lock.Release()
-	wg.Wait()
-	if _, err := s.Lock(t.Context(), "../box", nil); fault.Code(err) != int(fault.Usage) {
-		t.Errorf("a name that is a path: %v", err)
-	}
-}
-
-// workVar makes this test program another floe, which has the machine "box" of this
-// folder in hand until it is killed or its input ends.
-const workVar = "MACHINES_TEST_WORK"
-
-func TestMain(m *testing.M) {
-	dir := os.Getenv(workVar)
-	if dir == "" {
-		os.Exit(m.Run())
-	}
-	s := Shelf{Home: qemu.Home{State: dir}}
-	lock, err := s.Lock(context.Background(), "box", nil)
-	if err != nil {
-		panic(err)
-	}
-	lock.Doing("building its image")
-	fmt.Println()
-	_, _ = os.Stdin.Read(make([]byte, 1))
-	lock.Release()
-	fmt.Println()
-	time.Sleep(time.Hour)
-}
-
-// TestBusy has another floe that works on a machine: what it does is known until it
-// lets go of it, or is killed.
-func TestBusy(t *testing.T) {
-	s := testShelf(t)
-	if err := s.Save("box", good()); err != nil {
-		t.Fatal(err)
-	}
-	condition := func() (Condition, string) {
-		list, err := s.List()
-		if err != nil || len(list) != 1 {
-			t.Fatal(list, err)
-		}
-		return list[0].Condition, list[0].Why
-	}
-	for _, killed := range []bool{false, true} {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), workVar+"="+s.Home.State)
-		in, _ := cmd.StdinPipe()
-		out, _ := cmd.StdoutPipe()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		step := func() { _, _ = out.Read(make([]byte, 1)) }
-		step()
-		want := fmt.Sprintf("another floe, process %d, is building its image", cmd.Process.Pid)
-		if c, why := condition(); c != Busy || why != want {
-			t.Errorf("it is %s: %q", c, why)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		waited := ""
-		if _, err := s.Lock(ctx, "box", func(other string) { waited = other }); err == nil || waited != want {
-			t.Errorf("waited for %q; %v", waited, err)
-		}
-		cancel()
-		if killed {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		} else {
-			in.Close()
-			step()
-		}
-		if c, why := condition(); c != Stopped || why != "" {
-			t.Errorf("afterwards it is %s: %q", c, why)
-		}
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-}
-
 // TestList has machines of every condition, with a state file of a QEMU that
 // has ended and one of a process that is by now another.
 func TestList(t *testing.T) {
@@ -339,77 +229,6 @@ func TestList(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-}
-
-// TestExports runs what is printed for a shell in that shell.
-func TestExports(t *testing.T) {
-	variables := []Variable{{"DOCKER_HOST", "ssh://floe-box"}, {"CONTAINER_SSHKEY", `/a b/o'k\"$x`}}
-	for shell, want := range map[string]string{
-		"/usr/bin/zsh": "export DOCKER_HOST='ssh://floe-box'\n" + `export CONTAINER_SSHKEY='/a b/o'\''k\"$x'` + "\n# eval \"$(floe env box)\"\n",
-		"fish":         "set -gx DOCKER_HOST 'ssh://floe-box';\n" + `set -gx CONTAINER_SSHKEY '/a b/o\'k\\"$x';` + "\n# floe env box | source\n",
-		"pwsh.exe":     "$Env:DOCKER_HOST = 'ssh://floe-box'\n" + `$Env:CONTAINER_SSHKEY = '/a b/o''k\"$x'` + "\n# floe env box | Out-String | Invoke-Expression\n",
-	} {
-		if got, err := Exports(shell, "floe env box", variables); err != nil || got != want {
-			t.Errorf("%s:\n%s%v\nwant\n%s", shell, got, err, want)
-		}
-	}
-	if _, err := Exports("/bin/tcsh", "", variables); fault.Code(err) != int(fault.Usage) || !strings.Contains(fault.Hint(err), "fish") {
-		t.Errorf("a shell that nobody knows: %v", err)
-	}
-	// The archive has no PowerShell.
-	root := archivetest.Tools(t, "checks-shells", "bash", "dash", "zsh", "fish")
-	for _, shell := range []string{"bash", "dash", "zsh", "fish"} {
-		set, _ := Exports(shell, "x", variables)
-		unset, _ := Unsets(shell, "x", variables)
-		program := root.Direct(shell)
-		cmd := exec.CommandContext(t.Context(), program[0], append(program[1:], "-c", set+`printf '%s|' "$DOCKER_HOST" "$CONTAINER_SSHKEY"`+"\n"+unset+`printf '%s|' "$DOCKER_HOST"`)...)
-		cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}
-		out, err := cmd.Output() // fish misses files of its own, which it tells as an error
-		if want := variables[0].Value + "|" + variables[1].Value + "||"; err != nil || string(out) != want {
-			t.Errorf("%s says %q, %v; want %q", shell, out, err, want)
-		}
-	}
-}
-
-// TestVersion asks an HTTP server for its version, as it would a runtime.
-func TestVersion(t *testing.T) {
-	answer := `{"Version":"26.1.5","ApiVersion":"1.45"}`
-	status := http.StatusOK
-	d := dialer(filepath.Join(t.TempDir(), "s"))
-	l, err := net.Listen("unix", string(d))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/version" {
-			t.Errorf("asked for %s", r.URL)
-		}
-		w.WriteHeader(status)
-		fmt.Fprint(w, answer)
-	})}
-	go server.Serve(l)
-	defer server.Close()
-	if v, err := Version(t.Context(), d, steps.Docker); v != "26.1.5" || err != nil {
-		t.Errorf("%q, %v", v, err)
-	}
-	answer = `{}`
-	if _, err := Version(t.Context(), d, steps.Podman); err == nil {
-		t.Error("no version is an answer")
-	}
-	answer, status = `{"Version":"1"}`, http.StatusServiceUnavailable
-	if _, err := Version(t.Context(), d, steps.Docker); err == nil || !strings.Contains(err.Error(), "503") {
-		t.Errorf("503 is ready: %v", err)
-	}
-	server.Close()
-	if _, err := Version(t.Context(), d, steps.Docker); err == nil {
-		t.Error("nobody listens, and it is ready")
-	}
-}
-
-type dialer string
-
-func (d dialer) DialUnix(ctx context.Context, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "unix", string(d))
 }
 
 func indent(t *testing.T, text []byte) string {
