@@ -25,6 +25,13 @@ problem() {
 	fi
 }
 
+# disks: sets $disks to the folders of the disks in /sys; 1 if there is none.
+disks() {
+	set -- /sys/block/[hmnsvx][dmv]*
+	[ -e "$1" ] || return 1
+	disks=$*
+}
+
 # device_of SPEC: sets $device to the block device that is meant by LABEL=NAME,
 # UUID=ID, /dev/sdb1 or sdb1; 1 if there is none.
 device_of() {
