@@ -69,6 +69,7 @@ func (p pi) read(t *testing.T, name string) string {
 // so that the kernel is loaded from the same files by QEMU. From there on it is
 // the card, the serial console and a network on USB.
 func TestRaspberryPi(t *testing.T) {
+	t.Parallel() // arm64's kernel is made while others boot
 	p := newPi(t)
 	for program, fine := range map[string]string{"sfdisk": "No errors detected.", "sgdisk": "No problems found."} {
 		if said := p.ask(t, program, "--verify", "card.img"); !strings.Contains(said, fine) {

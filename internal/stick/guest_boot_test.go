@@ -34,6 +34,7 @@ func put(t *testing.T, image string, d disks.Disk, data stick.Data) stick.Result
 // partition ready and a volume for containers is made; finds the volume again
 // on UEFI; writes a newer image, with the data kept; and finds it once more.
 func TestWrittenStickBoots(t *testing.T) {
+	t.Parallel()
 	d := disktest.Loop(t, 768)
 	first := put(t, image(t, "first", "podman"), d, stick.NewData)
 	if first.Data == 0 {
