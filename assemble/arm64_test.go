@@ -23,6 +23,7 @@ func TestARM64(t *testing.T) {
 	if image.Size > 9_000_000 {
 		t.Errorf("the image has %d bytes, more than 9,000,000", image.Size)
 	}
+	everyPatch(t, arch.ARM64)
 	for _, medium := range []qemu.MediumKind{qemu.CDROM, qemu.USBStick} {
 		t.Run(string(medium), func(t *testing.T) {
 			r := startOn(t, arch.ARM64, qemu.Boot(medium, image.Path))

@@ -32,6 +32,7 @@ func TestDocker(t *testing.T) {
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},
 		{"kernel", dockerKernel},
+		{"what the kernel's patches touch", dockerPatches},
 		{"pull and run with limits", dockerLimits},
 		{"network", dockerNetwork},
 		{"build", dockerBuild},

@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"floe/assets"
 	"floe/internal/arch"
@@ -64,5 +65,9 @@ func (b *Builder) buildKernel(ctx context.Context, a arch.Arch, run sandbox.Runn
 	if err != nil {
 		return "", err
 	}
-	return "Linux " + result.Version, remove()
+	note := "Linux " + result.Version
+	if len(result.Unfit) > 0 {
+		note += ", without the patches " + strings.Join(result.Unfit, ", ") + ", which do not fit it"
+	}
+	return note, remove()
 }

@@ -51,9 +51,10 @@ const (
 	allConfig = "fragments.config"
 )
 
-// Build makes a kernel: unpacks the source, configures, checks that every
-// symbol got what the fragments ask for, compiles it and its device trees. A failure is a fault.Build
-// with the first error of the log in it.
+// Build makes a kernel: unpacks the source, applies the patches, configures,
+// checks that every symbol got what the fragments ask for, compiles it and its
+// device trees. A failure is a fault.Build with the first error of the log in
+// it.
 func Build(ctx context.Context, o Options) (err error) {
 	frags, err := Fragments(o.Arch)
 	if err != nil {
@@ -70,7 +71,7 @@ func Build(ctx context.Context, o Options) (err error) {
 	if b.count.total == 0 {
 		b.count.total = Objects(o.Arch)
 	}
-	for _, step := range []func(context.Context) error{b.unpack, b.configure, b.compile, b.trees, b.collect} {
+	for _, step := range []func(context.Context) error{b.unpack, b.patch, b.configure, b.compile, b.trees, b.collect} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -82,6 +83,7 @@ type builder struct {
 	Options
 	log   io.Writer
 	frags []Fragment
+	unfit []string // patches that the source has no place for
 	count *counter
 }
 
@@ -195,7 +197,7 @@ func (b *builder) collect(context.Context) error {
 	if err := b.keepTrees(); err != nil {
 		return err
 	}
-	return Result{Arch: b.Arch, Version: version, Objects: b.count.done}.write(b.Out)
+	return Result{Arch: b.Arch, Version: version, Objects: b.count.done, Unfit: b.unfit}.write(b.Out)
 }
 
 // failed turns the error of a command into one that a person can work with.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"floe/internal/arch"
@@ -15,6 +16,10 @@ type Result struct {
 	Arch    arch.Arch `json:"arch"`
 	Version string    `json:"version"` // "6.12.107"
 	Objects int       `json:"objects"` // for the progress of the next build
+
+	// Unfit are the patches that the source had no place for, so that they
+	// were left out: none as a rule.
+	Unfit []string `json:"unfit,omitempty"`
 }
 
 // ReadResult reads what Build left in dir.
@@ -64,10 +69,19 @@ func KeyParts(a arch.Arch, t time.Time) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
+	patches, err := Patches()
+	if err != nil {
+		return nil, err
+	}
+	var diffs strings.Builder
+	for _, p := range patches {
+		diffs.WriteString(p.diff())
+	}
 	parts := []Part{
 		{"kernel code", stageVersion},
 		{"arch", a.String()},
 		{"configuration", string(settings(reqs))},
+		{"patches", diffs.String()},
 		{"make", fmt.Sprint(makeArgs(a, arch.Host()), makeEnv(t))},
 	}
 	if trees := treeTargets(a); len(trees) > 0 {

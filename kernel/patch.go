@@ -1,0 +1,70 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"floe/assets"
+	"floe/internal/debian/deb"
+)
+
+// Patch is a change to the source of Linux: a unified diff with the reason for
+// it above.
+type Patch struct {
+	Name string // "slab-sysfs-with-debug"
+	Text []byte // as in assets
+}
+
+// Patches gives the changes to the source, by name. They spare time and memory
+// that the kernel would take for what a machine may never use, and a kernel
+// without them does all that one with them does: an update of the source that
+// one of them does not fit must not keep anybody from a kernel.
+func Patches() ([]Patch, error) { return readPatches(assets.Kernel, "kernel/patches") }
+
+func readPatches(fsys fs.FS, dir string) ([]Patch, error) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []Patch
+	for _, e := range entries {
+		text, err := fs.ReadFile(fsys, path.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Patch{strings.TrimSuffix(e.Name(), ".patch"), text})
+	}
+	return out, nil
+}
+
+// diff is what the patch changes, without the words above it.
+func (p Patch) diff() string {
+	text := string(p.Text)
+	if i := strings.Index(text, "--- "); i >= 0 {
+		return text[i:]
+	}
+	return text
+}
+
+// patch changes the source. What does not fit is left out and named in the
+// log and in the result.
+func (b *builder) patch(context.Context) error {
+	patches, err := Patches()
+	if err != nil {
+		return err
+	}
+	for _, p := range patches {
+		changed, err := deb.ApplyPatch(b.tree(), p.Text)
+		line := fmt.Sprintf("patch %s: %s", p.Name, strings.Join(changed, ", "))
+		if err != nil {
+			line = fmt.Sprintf("patch %s does not fit this source and is left out: %v", p.Name, err)
+			b.unfit = append(b.unfit, p.Name)
+		}
+		fmt.Fprintln(b.log, line)
+		b.Report.Log(line)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"floe/internal/report"
+)
+
+// Each patch says why it is there, changes something, and starts with neither.
+func TestPatches(t *testing.T) {
+	patches, err := Patches()
+	if err != nil || len(patches) == 0 {
+		t.Fatalf("%d patches (%v)", len(patches), err)
+	}
+	for _, p := range patches {
+		why, _, _ := strings.Cut(string(p.Text), "\n--- a/")
+		if len(strings.Fields(why)) < 15 {
+			t.Errorf("%s does not say why: %q", p.Name, why)
+		}
+		if diff := p.diff(); !strings.HasPrefix(diff, "--- a/") || !strings.Contains(diff, "\n@@ -") {
+			t.Errorf("%s changes nothing: %q", p.Name, diff)
+		}
+	}
+}
+
+// What fits is changed, and what does not is left out and told.
+func TestPatch(t *testing.T) {
+	const file = "include/uapi/linux/vt.h"
+	text := `
+/*
+ * These constants are also useful for user-level apps (e.g., VC
+ * resizing).
+ */
+#define MIN_NR_CONSOLES 1       /* must be at least 1 */
+#define MAX_NR_CONSOLES	63	/* serial lines start at 64 */
+		/* Note: the ioctl VT_GETSTATE does not work for
+		   consoles 16 and higher (since it returns a short) */
+
+`
+	var log bytes.Buffer
+	b := &builder{Options: Options{Work: t.TempDir(), Report: report.Start(report.Discard, "kernel", "Kernel")}, log: &log}
+	path := filepath.Join(b.tree(), file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.patch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if want := strings.Replace(text, "63", "12", 1); err != nil || string(got) != want {
+		t.Errorf("%s is %q (%v), want %q", file, got, err, want)
+	}
+	if want := unfit("vt-twelve-consoles"); !slices.Equal(b.unfit, want) {
+		t.Errorf("left out: %q, want %q", b.unfit, want)
+	}
+	for _, line := range []string{"patch vt-twelve-consoles: " + file + "\n", "patch slab-sysfs-with-debug does not fit this source and is left out: "} {
+		if !strings.Contains(log.String(), line) {
+			t.Errorf("the log does not say %q:\n%s", line, log.String())
+		}
+	}
+}
+
+// unfit names all patches but some.
+func unfit(but ...string) []string {
+	patches, err := Patches()
+	if err != nil {
+		panic(err) // what is embedded can be read
+	}
+	var names []string
+	for _, p := range patches {
+		if !slices.Contains(but, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
