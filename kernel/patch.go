@@ -2,13 +2,14 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 
 	"floe/assets"
 	"floe/internal/debian/deb"
+	"floe/internal/fault"
 )
 
 // Patch is a change to the source of Linux: a unified diff with the reason for
@@ -22,16 +23,15 @@ type Patch struct {
 // that the kernel would take for what a machine may never use, and a kernel
 // without them does all that one with them does: an update of the source that
 // one of them does not fit must not keep anybody from a kernel.
-func Patches() ([]Patch, error) { return readPatches(assets.Kernel, "kernel/patches") }
-
-func readPatches(fsys fs.FS, dir string) ([]Patch, error) {
-	entries, err := fs.ReadDir(fsys, dir)
+func Patches() ([]Patch, error) {
+	const dir = "kernel/patches"
+	entries, err := assets.Kernel.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	var out []Patch
 	for _, e := range entries {
-		text, err := fs.ReadFile(fsys, path.Join(dir, e.Name()))
+		text, err := assets.Kernel.ReadFile(path.Join(dir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -59,9 +59,12 @@ func (b *builder) patch(context.Context) error {
 	for _, p := range patches {
 		changed, err := deb.ApplyPatch(b.tree(), p.Text)
 		line := fmt.Sprintf("patch %s: %s", p.Name, strings.Join(changed, ", "))
-		if err != nil {
-			line = fmt.Sprintf("patch %s does not fit this source and is left out: %v", p.Name, err)
+		switch {
+		case errors.Is(err, deb.ErrUnfit):
+			line = fmt.Sprintf("patch %s is left out: %v", p.Name, err)
 			b.unfit = append(b.unfit, p.Name)
+		case err != nil:
+			return fault.New(fault.Build, "apply the kernel's patch", p.Name, err, "")
 		}
 		fmt.Fprintln(b.log, line)
 		b.Report.Log(line)

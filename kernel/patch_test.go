@@ -2,12 +2,14 @@ package kernel
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"floe/internal/fault"
 	"floe/internal/report"
 )
 
@@ -61,10 +63,18 @@ func TestPatch(t *testing.T) {
 	if want := unfit("vt-twelve-consoles"); !slices.Equal(b.unfit, want) {
 		t.Errorf("left out: %q, want %q", b.unfit, want)
 	}
-	for _, line := range []string{"patch vt-twelve-consoles: " + file + "\n", "patch slab-sysfs-with-debug does not fit this source and is left out: "} {
+	for _, line := range []string{"patch vt-twelve-consoles: " + file + "\n", "patch slab-sysfs-with-debug is left out: mm/slab.h is not there"} {
 		if !strings.Contains(log.String(), line) {
 			t.Errorf("the log does not say %q:\n%s", line, log.String())
 		}
+	}
+}
+
+// What cannot be written is no reason for a kernel from half of a change.
+func TestPatchCannotBeWritten(t *testing.T) {
+	b := &builder{Options: Options{Work: t.TempDir(), Report: report.Start(report.Discard, "kernel", "Kernel")}, log: io.Discard}
+	if err := b.patch(t.Context()); fault.Code(err) != int(fault.Build) || len(b.unfit) > 0 {
+		t.Errorf("without a source: %v, left out: %q", err, b.unfit)
 	}
 }
 

@@ -31,8 +31,12 @@ type hunk struct {
 	after    int // and at the end
 }
 
+// ErrUnfit is the error of a patch that was made for other files than there
+// are.
+var ErrUnfit = errors.New("the patch does not fit")
+
 // ApplyPatch applies a unified diff to the tree below dir. It changes all
-// files or, if a hunk does not fit, none.
+// files or, with ErrUnfit, none.
 func ApplyPatch(dir string, diff []byte) (changed []string, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -277,10 +281,10 @@ func (t *tree) apply(p filePatch) error {
 		return err
 	}
 	if p.from == "" && len(f.lines) > 0 {
-		return fmt.Errorf("%s is to be made, but it is there already", name)
+		return fmt.Errorf("%s is to be made, but it is there already: %w", name, ErrUnfit)
 	}
 	if p.from != "" && f.mode == 0 && len(p.hunks[0].old) > 0 {
-		return fmt.Errorf("%s is not there", name)
+		return fmt.Errorf("%s is not there: %w", name, ErrUnfit)
 	}
 	out, err := applyHunks(f.lines, p.hunks)
 	if err != nil {
@@ -310,7 +314,7 @@ func applyHunks(lines []string, hunks []hunk) ([]string, error) {
 		}
 		at := h.find(lines, done, want+moved)
 		if at < 0 {
-			return nil, fmt.Errorf("hunk %d (line %d) does not fit", i+1, h.at)
+			return nil, fmt.Errorf("hunk %d (line %d): %w", i+1, h.at, ErrUnfit)
 		}
 		moved = at - want
 		out = append(out, lines[done:at]...)

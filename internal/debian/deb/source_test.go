@@ -106,7 +106,7 @@ func TestUnpackSourceErrors(t *testing.T) {
 		{"no Debian archive", "3.0 (quilt)", map[string][]byte{"box_1.0.orig.tar.xz": orig}, "names no Debian archive"},
 		{"missing patch", "3.0 (quilt)", map[string][]byte{"box_1.0.orig.tar.xz": orig, "box_1.debian.tar.xz": series("gone\n")}, "gone"},
 		{"patch outside", "3.0 (quilt)", map[string][]byte{"box_1.0.orig.tar.xz": orig, "box_1.debian.tar.xz": series("../../../../etc/hostname\n")}, "escapes"},
-		{"patch does not fit", "3.0 (quilt)", map[string][]byte{"box_1.0.orig.tar.xz": orig, "box_1.debian.tar.xz": series("p\n", entry{name: "debian/patches/p", body: "--- x/a\n+++ x/a\n@@ -1 +1 @@\n-2\n+3\n"})}, "apply p: a: hunk 1 (line 1) does not fit"},
+		{"patch does not fit", "3.0 (quilt)", map[string][]byte{"box_1.0.orig.tar.xz": orig, "box_1.debian.tar.xz": series("p\n", entry{name: "debian/patches/p", body: "--- x/a\n+++ x/a\n@@ -1 +1 @@\n-2\n+3\n"})}, "apply p: a: hunk 1 (line 1): the patch does not fit"},
 		{"entry outside", "3.0 (native)", map[string][]byte{"box_1.0.tar.xz": xzTar(t, entry{name: "box/../../../x", body: "1"})}, "reaches outside"},
 		{"damaged archive", "3.0 (native)", map[string][]byte{"box_1.0.tar.xz": orig[:len(orig)/2]}, "box_1.0.tar.xz"},
 	}
