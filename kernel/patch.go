@@ -21,8 +21,8 @@ type Patch struct {
 
 // Patches gives the changes to the source, by name. They spare time and memory
 // that the kernel would take for what a machine may never use, and a kernel
-// without them does all that one with them does: an update of the source that
-// one of them does not fit must not keep anybody from a kernel.
+// without them does all that one with them does: an update of the source whose
+// text one of them does not fit must not keep anybody from a kernel.
 func Patches() ([]Patch, error) {
 	const dir = "kernel/patches"
 	entries, err := assets.Kernel.ReadDir(dir)
@@ -43,7 +43,7 @@ func Patches() ([]Patch, error) {
 // diff is what the patch changes, without the words above it.
 func (p Patch) diff() string {
 	text := string(p.Text)
-	if i := strings.Index(text, "--- "); i >= 0 {
+	if i := strings.Index(text, "--- a/"); i >= 0 {
 		return text[i:]
 	}
 	return text
@@ -57,7 +57,7 @@ func (b *builder) patch(context.Context) error {
 		return err
 	}
 	for _, p := range patches {
-		changed, err := deb.ApplyPatch(b.tree(), p.Text)
+		changed, err := deb.ApplyPatch(b.tree(), []byte(p.diff()))
 		line := fmt.Sprintf("patch %s: %s", p.Name, strings.Join(changed, ", "))
 		switch {
 		case errors.Is(err, deb.ErrUnfit):
