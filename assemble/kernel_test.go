@@ -13,7 +13,8 @@ func TestKernelTakesEveryPatch(t *testing.T) {
 }
 
 // everyPatch: an update of Debian's source that one of Floe's patches no
-// longer fits costs nobody a kernel, but is to be seen here.
+// longer fits costs nobody a kernel, nor one that they fit and do not help, but
+// is to be seen here.
 func everyPatch(t *testing.T, a arch.Arch) {
 	t.Helper()
 	f := shared()
@@ -30,6 +31,9 @@ func everyPatch(t *testing.T, a arch.Arch) {
 	}
 	if len(result.Unfit) > 0 {
 		t.Errorf("Linux %s for %s is without %q", result.Version, a, result.Unfit)
+	}
+	if result.Plain > result.Objects/20 {
+		t.Errorf("Linux %s for %s: of %d objects, %d did not get along with the precompiled headers", result.Version, a, result.Objects, result.Plain)
 	}
 }
 

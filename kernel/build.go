@@ -197,7 +197,7 @@ func (b *builder) collect(context.Context) error {
 	if err := b.keepTrees(); err != nil {
 		return err
 	}
-	return Result{Arch: b.Arch, Version: version, Objects: b.count.done, Unfit: b.unfit}.write(b.Out)
+	return Result{Arch: b.Arch, Version: version, Objects: b.count.done, Unfit: b.unfit, Plain: b.count.plain}.write(b.Out)
 }
 
 // failed turns the error of a command into one that a person can work with.

@@ -36,6 +36,7 @@ allnoconfig:
 	@grep -v -f drop $(KCONFIG_ALLCONFIG) > .config
 bzImage:
 	@echo '  CC      init/main.o'
+	@echo '  PLAIN   init/main.o'
 	@echo '  CC      init/version.o' >&2
 	@if test -f broken; then cat broken >&2; echo '   1 | x'; false; fi
 	@echo '  LD      vmlinux'
@@ -157,7 +158,7 @@ func TestBuild(t *testing.T) {
 	}
 	res, err := ReadResult(o.Out)
 	// The stand-in has none of the files that the patches are for.
-	if want := (Result{arch.AMD64, "6.12.9", 3, unfit()}); err != nil || !reflect.DeepEqual(res, want) {
+	if want := (Result{arch.AMD64, "6.12.9", 3, unfit(), 1}); err != nil || !reflect.DeepEqual(res, want) {
 		t.Errorf("result %+v (%v), want %+v", res, err, want)
 	}
 	conf, err := os.ReadFile(filepath.Join(o.Out, ConfigName))

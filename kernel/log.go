@@ -14,6 +14,7 @@ import (
 // made, such as "  CC      init/main.o".
 type counter struct {
 	done, total int
+	plain       int // objects compiled without the precompiled headers after all
 	tell        func(done, total int64, unit report.Unit)
 }
 
@@ -23,7 +24,14 @@ type counter struct {
 // configuration count the same.
 var objectLine = regexp.MustCompile(`^  (CC|AS|AR|LD|HOSTCC|HOSTLD) +[^ \[]`)
 
+// plainLine is what the patch kbuild-precompiled-headers lets make say of an
+// object that does not get along with those headers.
+const plainLine = "  PLAIN "
+
 func (c *counter) line(s string) {
+	if strings.HasPrefix(s, plainLine) {
+		c.plain++
+	}
 	if !objectLine.MatchString(s) {
 		return
 	}

@@ -20,6 +20,10 @@ type Result struct {
 	// Unfit are the patches that the source had no place for, so that they
 	// were left out: none as a rule.
 	Unfit []string `json:"unfit,omitempty"`
+
+	// Plain is how many objects were compiled twice, because the precompiled
+	// headers were in their way: a few.
+	Plain int `json:"plain"`
 }
 
 // ReadResult reads what Build left in dir.
@@ -43,10 +47,11 @@ func (r Result) write(dir string) error {
 // objects are the counted objects of a whole build from today's fragments.
 var objects = map[arch.Arch]int{
 	arch.AMD64: 3773,
-	arch.ARM64: 3662,
+	arch.ARM64: 3646,
 }
 
-// Objects gives how many objects a build of Linux 6.12 for an architecture has. An update of the source changes it by a few at most, a
+// Objects gives how many objects a build of Linux 6.12 for an
+// architecture has. An update of the source changes it by a few at most, a
 // change of the fragments by more: Result has the number of a finished build.
 func Objects(a arch.Arch) int { return objects[a] }
 
