@@ -3,7 +3,7 @@
 // nothing and takes minutes.
 //
 //	go run ./bench            sizes, repeated builds, boots
-//	go run ./bench -cold      a build from an empty store as well: half an hour
+//	go run ./bench -cold      a build from an empty store as well: ten minutes more
 //	go run ./bench -runs 9    more runs of each boot
 //	go run ./bench -arch amd64,arm64
 //	go run ./bench -sticks    only the writing of sticks; as root, on loop devices

@@ -20,7 +20,7 @@ func buildCommand(out *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the image: kernel and userland from source, one ISO",
-		Long: "Builds the image that the plan describes. The first build takes about twenty minutes, most of\n" +
+		Long: "Builds the image that the plan describes. The first build takes about ten minutes, most of\n" +
 			"it for the kernel; finished stages are kept, so that the next one takes a second.\n\n" +
 			"Flags count before the environment, and that before floe.toml. What the wizard was told last does not count.\n\n" +
 			"With --board the image is for the memory card of a board that boots no ISO: rpi is a Raspberry Pi 3, 4 or 5\n" +
