@@ -8,8 +8,9 @@ import (
 	"floe/qemu"
 )
 
-// TestARM64 makes the image for arm64 with the tools of this host, and boots
-// it as a CD and as a stick on UEFI, each to a command over ssh.
+// TestARM64 makes the image for arm64 with the tools of this host, twice with the
+// same bytes, and boots it as a CD and as a stick on UEFI, each to a command over
+// ssh.
 func TestARM64(t *testing.T) {
 	t.Parallel()
 	_, key := testImage(t)
@@ -22,6 +23,10 @@ func TestARM64(t *testing.T) {
 	}
 	if image.Size > 9_000_000 {
 		t.Errorf("the image has %d bytes, more than 9,000,000", image.Size)
+	}
+	spec.Output = filepath.Join(t.TempDir(), "again.iso")
+	if again, err := f.builder.Image(t.Context(), spec); err != nil || again.SHA256 != image.SHA256 {
+		t.Errorf("%s the first time, %s the second (%v)", image.SHA256, again.SHA256, err)
 	}
 	everyPatch(t, arch.ARM64)
 	for _, medium := range []qemu.MediumKind{qemu.CDROM, qemu.USBStick} {
@@ -75,8 +80,8 @@ func TestARM64Podman(t *testing.T) {
 	b.parts([]part{
 		{"boot codes", podmanCodes},
 		{"client over ssh", podmanClient},
-		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
-		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
+		{"root", func(b *box) { podmanWorks(b, "sudo podman", rootSocket, "8080") }},
+		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
 		{"from a CD", func(b *box) {
 			stopCleanly(b.t, b.r)
 			b.boot(qemu.CDROM)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,9 @@ func dockerLimits(b *box) {
 	b.push("tiny")
 	b.push("library/mirrored")
 	image := host + ":" + b.registry + "/tiny"
-	b.run("docker pull -q " + image + " && docker tag " + image + " tiny")
+	client := []string{"docker", "-H", "ssh://box"} // of this host
+	b.client(append(client, "pull", "-q", image)...)
+	b.client(append(client, "tag", image, "tiny")...)
 	b.throughProxy()
 	b.run("docker pull -q mirrored && docker rmi mirrored") // its home is docker.io
 	b.expect("options of the boot code", "from=boot", "docker info --format '{{json .Labels}}' | tr -d '[]\"'")
@@ -92,15 +95,25 @@ func dockerLimits(b *box) {
 	if console := strings.Join(b.r.Console().Tail(1000), "\n"); !strings.Contains(console, "floe: loaded docker") {
 		b.t.Errorf("with showapps the console says\n%s", console)
 	}
-	b.expect("from inside", "33554432\n50000 100000\n20\n2\ndocker-default (enforce)\n"+loopback6, "docker run --rm "+limits+` tiny sh -c "`+readAll+`"`)
+	got := b.client(slices.Concat(client, []string{"run", "--rm"}, strings.Fields(limits), []string{"tiny", "sh", "-c", readAll})...)
+	if want := "33554432\n50000 100000\n20\n2\ndocker-default (enforce)\n" + loopback6; got != want {
+		b.t.Errorf("from inside: got %q, want %q", got, want)
+	}
 }
 
 func dockerNetwork(b *box) {
 	b.run("docker run -d --name web -p 8080:80 tiny nc -ll -p 80 -e echo hello from a container")
 	answers(b.t, b.published(), "hello from a container")
-	b.run("docker network create inner && docker run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
+	b.run("docker network create --ipv6 --subnet fd00:6::/64 inner && docker run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
 	b.expect("by name", "it is me", "docker run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
+	b.expect("by IPv6", "it is me", "docker run --rm --network inner tiny sh -c 'nc "+b.address6("docker")+" 80 </dev/null'")
 	b.run("docker rm -f web peer && docker network rm inner")
+}
+
+// address6 is the IPv6 address of the container peer.
+func (b *box) address6(client string) string {
+	b.t.Helper()
+	return b.run(client + " inspect -f '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' peer")
 }
 
 func dockerBuild(b *box) {

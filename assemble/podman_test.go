@@ -3,6 +3,7 @@ package assemble_test
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,8 +22,8 @@ func TestPodman(t *testing.T) {
 		{"packages in memory", func(b *box) { b.expect("the medium", "", "grep /media/floe /proc/mounts; true") }},
 		{"boot codes", podmanCodes},
 		{"client over ssh", podmanClient},
-		{"root", func(b *box) { podmanWorks(b, "sudo podman", "8080") }},
-		{"user", func(b *box) { podmanWorks(b, userPodman, "8081") }},
+		{"root", func(b *box) { podmanWorks(b, "sudo podman", rootSocket, "8080") }},
+		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
 		{"build", podmanBuild},
 		{"power cut", podmanPowerCut},
 	})
@@ -35,16 +36,26 @@ func podmanCodes(b *box) {
 		"[ $n != 2 ] || break; usleep 200000; done; echo $n")
 }
 
+// The sockets of root's and of the user's podman.
+const (
+	rootSocket = "/run/podman/podman.sock"
+	userSocket = "/run/user/1000/podman/podman.sock"
+)
+
 // userPodman asks the service of the user, which has the user's cgroups.
-const userPodman = "podman --url unix:///run/user/1000/podman/podman.sock"
+const userPodman = "podman --url unix://" + userSocket
+
+// podmanAt is the podman of this host with a socket of the machine, by ssh.
+func (b *box) podmanAt(socket string) []string {
+	return []string{"podman", "--url", "ssh://floe@" + b.r.SSHAddr() + socket, "--identity", filepath.Join(b.tools, "id")}
+}
 
 func podmanClient(b *box) {
 	b.run("for i in $(seq 300); do [ -S /run/user/1000/podman/podman.sock ] && exit; usleep 200000; done; exit 1")
 	b.client("podman", "--version") // makes the folder with the key
-	for _, socket := range []string{"/run/podman/podman.sock", "/run/user/1000/podman/podman.sock"} {
-		url := "ssh://floe@" + b.r.SSHAddr() + socket
-		got := b.client("podman", "--url", url, "--identity", filepath.Join(b.tools, "id"), "info", "--format", "{{.Host.Security.Rootless}} {{.Host.CgroupsVersion}}")
-		if want := map[bool]string{true: "true v2", false: "false v2"}[strings.Contains(socket, "user")]; !strings.HasSuffix(got, want) {
+	for socket, want := range map[string]string{rootSocket: "false v2", userSocket: "true v2"} {
+		got := b.client(append(b.podmanAt(socket), "info", "--format", "{{.Host.Security.Rootless}} {{.Host.CgroupsVersion}}")...)
+		if !strings.HasSuffix(got, want) {
 			b.t.Errorf("%s: %q, not %q", socket, got, want)
 		}
 	}
@@ -52,18 +63,19 @@ func podmanClient(b *box) {
 
 // podmanWorks pulls, runs with limits, publishes a port and finds containers
 // by name.
-func podmanWorks(b *box, podman, published string) {
+func podmanWorks(b *box, podman, socket, published string) {
 	b.push("tiny")
 	b.push("library/mirrored")
 	b.run(podman + " pull -q docker.io/library/mirrored && " + podman + " rmi docker.io/library/mirrored") // its home is docker.io
 	b.throughProxy()
 	b.run(podman + " pull -q --tls-verify=false " + host + ":" + b.registry + "/tiny")
 	b.run(podman + " tag " + host + ":" + b.registry + "/tiny tiny")
-	got := b.run(podman + " run --rm " + limits + ` tiny sh -c "` + readAll + `"`)
+	// The client of this host, by ssh.
+	got := b.client(slices.Concat(b.podmanAt(socket), []string{"run", "--rm"}, strings.Fields(limits), []string{"tiny", "sh", "-c", readAll})...)
 	if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, loopback6) {
 		b.t.Errorf("from inside: got %q, want it to begin with %q and end with IPv6", got, want)
 	}
-	if podman == "sudo podman" && !strings.Contains(got, "containers-default") {
+	if podman == "sudo podman" && !strings.Contains(got, " (enforce)\n") {
 		b.t.Errorf("no AppArmor profile is in force: %q", got)
 	}
 	b.run(podman + " run -d --name web -p " + published + ":80 tiny nc -ll -p 80 -e echo hello from a container")
@@ -72,8 +84,9 @@ func podmanWorks(b *box, podman, published string) {
 	} else {
 		b.expect("a published port", "hello from a container", "nc 127.0.0.1 "+published+" </dev/null")
 	}
-	b.run(podman + " network create inner && " + podman + " run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
+	b.run(podman + " network create --ipv6 inner && " + podman + " run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
 	b.expect("by name", "it is me", podman+" run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
+	b.expect("by IPv6", "it is me", podman+" run --rm --network inner tiny sh -c 'nc "+b.address6(podman)+" 80 </dev/null'")
 	b.run(podman + " rm -f -t 1 web peer && " + podman + " network rm inner")
 }
 
