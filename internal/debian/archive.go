@@ -151,7 +151,7 @@ func (a *Archive) release(ctx context.Context, stage *report.Stage, suite Suite,
 	if a.opt.Offline {
 		if oldErr != nil {
 			return nil, false, fault.New(fault.Network, "read the release file of", suite.Codename,
-				fmt.Errorf("there is no usable one on disk (%w), and floe was told to stay offline", oldErr), "run once without --offline")
+				fmt.Errorf("there is no usable one on disk (%w), and floe was told to stay offline", oldErr), "ask the archive once with the network there")
 		}
 		if old.expired(a.opt.Now()) {
 			stage.Log(fmt.Sprintf("%s: was valid until %s; used all the same, since floe is offline", suite.Codename, stamp(old.validUntil)))

@@ -120,7 +120,7 @@ func (a *Archive) one(ctx context.Context, f File, m *meter, final func(error) b
 		return name, nil
 	}
 	if a.opt.Offline {
-		return "", fault.New(fault.Network, "fetch", f.describe(), errors.New("it is not on disk, and floe was told to stay offline"), "run once without --offline")
+		return "", fault.New(fault.Network, "fetch", f.describe(), errors.New("it is not on disk, and floe was told to stay offline"), "fetch it once with the network there")
 	}
 	out, err := lockPartial(ctx, filepath.Join(a.opt.Cache, "partial", f.SHA256))
 	if err != nil {
