@@ -102,7 +102,8 @@ func (c bootCase) add(b *bench, list []booted) {
 }
 
 // booted is what was seen of one boot. Available is what MemAvailable says once
-// everything is up and idle, and used the rest of MemTotal, in MB of 10^6 bytes. Container is how long the first container took, of each runtime, in seconds.
+// everything is up and idle, and used the rest of MemTotal, in MB of 10^6 bytes.
+// Container is how long the first container took, of each runtime, in seconds.
 type booted struct {
 	ssh, runtime, power            time.Duration // from the kernel's start; power: from power-on to ssh
 	availableMB, usedMB, container float64
