@@ -88,14 +88,14 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		if err == nil {
 			return c, nil
 		}
-		if ctx.Err() == nil {
-			last = err
-		}
 		if failed := final(o, err); failed != nil {
 			return nil, failed
 		}
-		if o.Retried != nil && ctx.Err() == nil {
-			o.Retried(err)
+		if !over(ctx) {
+			last = err
+			if o.Retried != nil {
+				o.Retried(err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -105,6 +105,14 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		pause = min(pause*growthNumer/growthDeno, lastPause)
 		hello = min(hello*growthNumer/growthDeno, lastHello)
 	}
+}
+
+// over says whether ctx's time is up, so that an attempt failed for that alone.
+// The dialer reads the clock for itself, and may give up a moment before ctx
+// says that it has ended.
+func over(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
 }
 
 // final makes the error of an attempt that no other can better, or nil.
