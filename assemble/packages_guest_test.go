@@ -201,6 +201,23 @@ func TestLoadMerges(t *testing.T) {
 	}
 }
 
+// Accounts of packages that no definition tells of get ids that are free.
+func TestLoadAccounts(t *testing.T) {
+	g := newGuest(t)
+	g.add(optional, "fixed", "group fixed 900\n", nil)
+	g.add(optional, "tool", "group tool -\ngroup pals - @user\nuser tool - tool /nonexistent\nuser other - nogroup /run/o\n", nil)
+	for range 2 {
+		g.succeeds("tce-load", "-i", "fixed", "tool")
+		g.must(os.RemoveAll(g.path("usr/local/tce.installed")))
+	}
+	if got, want := strings.SplitAfter(g.read("etc/group"), "nogroup:*:65534:\n")[1], "fixed:*:900:\ntool:*:901:\npals:*:902:floe\n"; got != want {
+		t.Errorf("groups %q, want %q", got, want)
+	}
+	if got, want := g.read("etc/passwd"), "tool:*:903:901:tool:/nonexistent:/usr/bin/false\nother:*:904:65534:other:/run/o:/usr/bin/false\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("users %q, want them to end with %q", got, want)
+	}
+}
+
 // Packages that depend on each other in a circle are loaded, once each.
 func TestLoadCircle(t *testing.T) {
 	g := newGuest(t)

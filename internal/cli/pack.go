@@ -25,7 +25,8 @@ func packCommand(out *terminal) *cobra.Command {
 		Short: "Make packages of the booted system from Debian's",
 		Long: "Makes NAME.tcz, a squashfs of a program and the libraries that it needs, and the same of every\n" +
 			"package that it depends on, with .dep, .info, .list and .sha256 beside each. NAME is one that floe\n" +
-			"defines, such as git or openssh, or else any package of Debian's.",
+			"defines, such as git or openssh, or else any package of Debian's: all its files, the links that\n" +
+			"update-alternatives would make, and the users and groups of its services, but none of its services.",
 		Example: "  floe pack e2fsprogs\n  floe pack htop -o packages",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

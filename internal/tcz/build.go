@@ -20,7 +20,7 @@ import (
 )
 
 // Version is the version of the code that makes packages: an input to keys.
-const Version = "1"
+const Version = "2"
 
 // Ext is the ending of a package's file name.
 const Ext = ".tcz"
@@ -74,6 +74,13 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 	}
 	if err := c.settle(); err != nil {
 		return err
+	}
+	if d.Whole {
+		ch, err := c.chores(opt.Debs)
+		if err != nil {
+			return err
+		}
+		c.with(d, ch)
 	}
 	for _, name := range c.left {
 		opt.Stage.Log("left out /" + name + ", a link to nothing")

@@ -2,6 +2,7 @@ package tcz
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -72,7 +73,7 @@ type Concat struct {
 // Group is a group of the booted system.
 type Group struct {
 	Name    string   `toml:"name"`
-	ID      int      `toml:"id"`
+	ID      int      `toml:"id"`      // 0, where no definition says it, is one that is free when it is loaded
 	Members []string `toml:"members"` // PersonsUser is the person's, whatever the name
 }
 
@@ -82,6 +83,8 @@ type User struct {
 	ID    int    `toml:"id"`
 	Group int    `toml:"group"`
 	Home  string `toml:"home"`
+
+	GroupName string `toml:"-" json:",omitempty"` // instead of Group
 }
 
 // PersonsUser is the name that stands for the person's user in Members.
@@ -263,10 +266,10 @@ func (d *Definition) manifest() []byte {
 		fmt.Fprintf(&b, "depends %s\n", n)
 	}
 	for _, g := range d.Groups {
-		fmt.Fprintf(&b, "group %s %d%s\n", g.Name, g.ID, prefixed(" ", g.Members))
+		fmt.Fprintf(&b, "group %s %s%s\n", g.Name, number(g.ID), prefixed(" ", g.Members))
 	}
 	for _, u := range d.Users {
-		fmt.Fprintf(&b, "user %s %d %d %s\n", u.Name, u.ID, u.Group, u.Home)
+		fmt.Fprintf(&b, "user %s %s %s %s\n", u.Name, number(u.ID), cmp.Or(u.GroupName, number(u.Group)), u.Home)
 	}
 	if d.SubIDs {
 		fmt.Fprintf(&b, "subids %s\n", PersonsUser)
@@ -275,6 +278,14 @@ func (d *Definition) manifest() []byte {
 		fmt.Fprintf(&b, "service %s\n", s)
 	}
 	return b.Bytes()
+}
+
+// number writes an id; "-" is one that is yet to be chosen.
+func number(id int) string {
+	if id == 0 {
+		return "-"
+	}
+	return strconv.Itoa(id)
 }
 
 func prefixed(with string, words []string) string {

@@ -25,11 +25,12 @@ var ErrFormat = errors.New("not a Debian package")
 
 // Reader reads a binary package from front to back.
 type Reader struct {
-	Control deb822.Paragraph // the package's control file
-	data    *tar.Reader
-	file    *os.File
-	plain   io.ReadCloser
-	members *arReader
+	Control  deb822.Paragraph // the package's control file
+	PostInst string           // its postinst script (deb-postinst(5)); may be empty
+	data     *tar.Reader
+	file     *os.File
+	plain    io.ReadCloser
+	members  *arReader
 }
 
 // Open opens a .deb, reads its control file and stands before the first entry
@@ -58,7 +59,7 @@ func (r *Reader) open() error {
 	if err != nil {
 		return err
 	}
-	if r.Control, err = readControl(name, r.members); err != nil {
+	if err = r.readControl(name); err != nil {
 		return err
 	}
 	if name, err = r.members.data(); err != nil {
@@ -71,25 +72,42 @@ func (r *Reader) open() error {
 	return nil
 }
 
-func readControl(name string, r io.Reader) (deb822.Paragraph, error) {
-	plain, err := Decompress(name, r)
+// maxPostInst is how long a script may be, in bytes; the longest of Debian 13
+// have some ten thousand.
+const maxPostInst = 1 << 20
+
+// readControl reads what is of use in the control archive.
+func (r *Reader) readControl(name string) error {
+	plain, err := Decompress(name, r.members)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer plain.Close()
 	t := tar.NewReader(plain)
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
-			return nil, fmt.Errorf("%w: no control file", ErrFormat)
+			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		if path.Clean(h.Name) == "control" {
-			return deb822.NewReader(t).Next()
+		switch path.Clean(h.Name) {
+		case "control":
+			r.Control, err = deb822.NewReader(t).Next()
+		case "postinst":
+			var text []byte
+			text, err = io.ReadAll(io.LimitReader(t, maxPostInst))
+			r.PostInst = string(text)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	if r.Control == nil {
+		return fmt.Errorf("%w: no control file", ErrFormat)
+	}
+	return nil
 }
 
 // Next goes to the next entry of the data archive, or gives io.EOF. Names are

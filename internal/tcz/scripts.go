@@ -1,0 +1,199 @@
+package tcz
+
+import (
+	"cmp"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"floe/internal/debian/deb"
+)
+
+// chores is what installing Debian packages would do besides unpacking them:
+// make the links of alternatives, and the users and groups of services. It is
+// read from what dpkg would run, not run.
+type chores struct {
+	links  map[string]link // by path
+	groups map[string]bool
+	users  map[string]User
+}
+
+// link is an alternative: the one of the highest priority is made.
+type link struct {
+	target   string
+	priority int
+}
+
+// chores gathers those of all Debian packages that something was taken from.
+func (c *choice) chores(debs []Deb) (*chores, error) {
+	ch := &chores{links: map[string]link{}, groups: map[string]bool{}, users: map[string]User{}}
+	used := c.debs()
+	for _, d := range debs {
+		if !slices.Contains(used, d.Name) {
+			continue
+		}
+		r, err := deb.Open(d.Path)
+		if err != nil {
+			return nil, err
+		}
+		r.Close()
+		for _, words := range commands(r.PostInst) {
+			ch.command(words)
+		}
+	}
+	for _, name := range c.index.match("usr/lib/sysusers.d/*.conf") {
+		text, err := os.ReadFile(c.index.entries[name].host)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(used, c.index.entries[name].deb) {
+			ch.sysusers(string(text))
+		}
+	}
+	return ch, nil
+}
+
+// command takes what a command of a maintainer script would do.
+func (ch *chores) command(words []string) {
+	switch path.Base(words[0]) {
+	case "update-alternatives":
+		ch.alternatives(words[1:])
+	case "addgroup", "groupadd":
+		if name := words[len(words)-1]; len(words) > 1 {
+			ch.group(name)
+		}
+	case "adduser", "useradd":
+		ch.adduser(words[1:])
+	}
+}
+
+// alternatives reads the arguments of update-alternatives(1):
+// --install LINK NAME PATH PRIORITY, then --slave LINK NAME PATH for each link
+// that goes along.
+func (ch *chores) alternatives(args []string) {
+	priority := 0
+	for i, a := range args {
+		switch {
+		case a == "--install" && i+4 < len(args):
+			priority, _ = strconv.Atoi(args[i+4])
+		case a != "--slave" || i+3 >= len(args):
+			continue
+		}
+		name := place(merged(strings.TrimPrefix(args[i+1], "/")))
+		target := place(merged(strings.TrimPrefix(args[i+3], "/")))
+		if old, ok := ch.links[name]; !ok || priority > old.priority {
+			ch.links[name] = link{target, priority}
+		}
+	}
+}
+
+// withValue are the options of adduser(8) and useradd(8) that a word follows,
+// besides those that matter here.
+var withValue = []string{"--gecos", "--comment", "-c", "--shell", "-s", "--uid", "-u", "--gid", "--firstuid", "--lastuid", "--conf", "-K"}
+
+// adduser reads the arguments of adduser and useradd. It looks at users of
+// services alone, not at those of people.
+func (ch *chores) adduser(args []string) {
+	u, group, system := User{Home: nowhere}, "nogroup", false
+	own := false // a group of the user's name
+	for i := 0; i < len(args); i++ {
+		option, value, attached := strings.Cut(args[i], "=")
+		next := func() string {
+			if !attached && i+1 < len(args) {
+				i++
+				value = args[i]
+			}
+			return value
+		}
+		switch {
+		case option == "--system" || option == "-r":
+			system = true
+		case option == "--group" || option == "--user-group" || option == "-U":
+			own = true
+		case option == "--ingroup" || option == "-g":
+			group = next()
+		case option == "--home" || option == "-d" || option == "--home-dir":
+			u.Home = next()
+		case slices.Contains(withValue, option):
+			next()
+		case !strings.HasPrefix(option, "-") && u.Name == "":
+			u.Name = option
+		}
+	}
+	if own {
+		group = u.Name
+	}
+	if system {
+		ch.user(u, group)
+	}
+}
+
+// sysusers reads a file of sysusers.d(5): a type, a name, an id, a description,
+// a home and a shell in each line. Ids are chosen when the package is loaded,
+// as in Debian when it is installed.
+func (ch *chores) sysusers(text string) {
+	for line := range strings.Lines(text) {
+		list := commands(line)
+		if len(list) != 1 || len(list[0]) < 2 {
+			continue
+		}
+		words := list[0]
+		switch strings.TrimRight(words[0], "!+-") {
+		case "g":
+			ch.group(words[1])
+		case "u":
+			u := User{Name: words[1], Home: nowhere}
+			if len(words) > 4 && path.IsAbs(words[4]) {
+				u.Home = words[4]
+			}
+			ch.user(u, u.Name)
+		}
+	}
+}
+
+// nowhere is the home of users that have none.
+const nowhere = "/nonexistent"
+
+func (ch *chores) group(name string) {
+	if validUser.MatchString(name) {
+		ch.groups[name] = true
+	}
+}
+
+// user adds a user with a group, which is made as well unless all have it.
+func (ch *chores) user(u User, group string) {
+	if !validUser.MatchString(u.Name) || !validUser.MatchString(group) || !path.IsAbs(u.Home) || strings.ContainsAny(u.Home, ": \n") {
+		return
+	}
+	if group != "nogroup" {
+		ch.groups[group] = true
+	}
+	u.GroupName = group
+	ch.users[u.Name] = u
+}
+
+// with adds chores to a definition. A link is made where what it leads to is in
+// the package and nothing else is at its place.
+func (c *choice) with(d *Definition, ch *chores) {
+	d.Links = maps.Clone(d.Links)
+	if d.Links == nil {
+		d.Links = map[string]string{}
+	}
+	packed := map[string]bool{}
+	for name := range c.taken {
+		packed[place(name)] = true
+	}
+	for name, l := range ch.links {
+		if _, own := d.Links[name]; !own && placeable(name) && packed[l.target] && !packed[name] && !c.provided[name] {
+			d.Links[name] = "/" + l.target
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(ch.groups)) {
+		d.Groups = append(d.Groups, Group{Name: name})
+	}
+	d.Users = slices.AppendSeq(d.Users, maps.Values(ch.users))
+	slices.SortFunc(d.Users, func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+}
