@@ -169,7 +169,7 @@ func (b *Builder) buildPackage(ctx context.Context, a arch.Arch, d tcz.Definitio
 		var selection debian.Selection
 		if len(d.Debian) > 0 {
 			var err error
-			if selection, err = archive.Resolve(ctx, a, d.Debian, debian.Exclude(slices.Concat(tcz.Unneeded(), d.Without)...)); err != nil {
+			if selection, err = archive.Resolve(ctx, a, d.Debian, debian.Exclude(unneeded(d)...)); err != nil {
 				return err
 			}
 			b.record(id, selection)
@@ -185,6 +185,13 @@ func (b *Builder) buildPackage(ctx context.Context, a arch.Arch, d tcz.Definitio
 		return err
 	})
 	return entry, err
+}
+
+// unneeded are the Debian packages that a package does without, though its own
+// depend on them.
+func unneeded(d tcz.Definition) []string {
+	list := slices.Concat(tcz.Unneeded(), d.Without)
+	return slices.DeleteFunc(list, func(name string) bool { return slices.Contains(d.Debian, name) })
 }
 
 func (b *Builder) fillPackage(ctx context.Context, a arch.Arch, d tcz.Definition, provided []string, selection debian.Selection,

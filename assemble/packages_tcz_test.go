@@ -284,6 +284,40 @@ func TestPackageIsReproducible(t *testing.T) {
 	}
 }
 
+// TestDerivedChores looks at packages that no definition of ours tells of: what
+// Debian's own scripts would have made is there.
+func TestDerivedChores(t *testing.T) {
+	b := packageBuilder(t)
+	list, err := b.Packages(t.Context(), arch.AMD64, "netcat-openbsd", "tcpdump")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		dir := unsquash(t, root, p)
+		switch p.Name {
+		case "netcat-openbsd":
+			if got, err := os.Readlink(filepath.Join(dir, "usr/bin/nc")); got != "/usr/bin/nc.openbsd" {
+				t.Errorf("nc leads to %q, %v", got, err)
+			}
+		case "tcpdump":
+			manifest, err := os.ReadFile(filepath.Join(dir, "usr/share/floe/tcpdump"))
+			if want := "group tcpdump -\nuser tcpdump - tcpdump /nonexistent\n"; err != nil || !strings.Contains(string(manifest), want) {
+				t.Errorf("%q, %v; wanted %q", manifest, err, want)
+			}
+		case "glibc": // the copyright files of all say "see /usr/share/common-licenses"
+			for _, name := range []string{"GPL-2", "GPL-3", "LGPL-2.1", "Apache-2.0", "GPL"} {
+				if file := filepath.Join(dir, "usr/share/common-licenses", name); !exists(file) {
+					t.Errorf("the licence %s is not there", name)
+				}
+			}
+		}
+	}
+}
+
 // TestTrimmedProgramsRun starts programs that tcz changed, with every symbol
 // bound at once: a table of symbols that is wrong would stop the loader.
 func TestTrimmedProgramsRun(t *testing.T) {
