@@ -13,9 +13,9 @@ import (
 )
 
 // TestDataDisk takes one data disk through its life: made, grown, full,
-// damaged. Beside it stands a disk that is somebody else's, which format= must
-// leave alone, and in the end the medium is damaged as well. Whatever happens,
-// it is told on the console, and ssh answers.
+// damaged; each time in another kind of drive. Beside it stands a disk that is
+// somebody else's, which format= must leave alone, and in the end the medium is
+// damaged as well. Whatever happens, it is told on the console, and ssh answers.
 func TestDataDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
@@ -38,12 +38,13 @@ func TestDataDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 256<<20)}
-	b.options = []qemu.Option{
-		qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"),
-		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
+	drive := func(kind string) {
+		b.options = []qemu.Option{qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"), drives[kind](b.disk)}
 	}
+	const whose = "awk '$2 == \"/data\" {print $1, $3}' /proc/mounts"
+	drive("virtio")
 	b.boot(qemu.CDROM)
-	b.expect("whose disk it is", "ext4", "awk '$2 == \"/data\" {print $3}' /proc/mounts")
+	b.expect("whose disk it is", "/dev/vdb1 ext4", whose)
 	b.expect("problems", "format=vda REFUSED", "cut -d: -f1 /etc/floe/problems")
 	if now, err := os.ReadFile(foreign); err != nil || !bytes.Equal(now, theirs) {
 		t.Errorf("the other disk was written to: %v", err)
@@ -56,20 +57,26 @@ func TestDataDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	output(t, root, filepath.Dir(b.disk), "qemu-img", "resize", filepath.Base(b.disk), "512M")
+	drive("nvme")
 	b.boot(qemu.CDROM)
+	b.expect("the disk as NVMe", "/dev/nvme0n1p1 ext4", whose)
 	b.expect("how large the grown disk is", "grown", "df -P -m /data | awk 'NR == 2 {print ($2 > 440 ? \"grown\" : $2)}'")
 	b.expect("what was kept", "kept", "cat ~/note")
 	b.run("sudo dd if=/dev/zero of=/data/noise bs=1M 2>/dev/null; sync")
 	stopCleanly(t, b.r)
 
+	drive("usb")
 	enterAnyway(b) // a runtime need not start without room
+	b.expect("the disk at USB", "/dev/sda1 ext4", whose)
 	if got := b.run("cat /etc/floe/problems"); !strings.Contains(got, "is full") {
 		t.Errorf("a full disk: %q", got)
 	}
+	b.consoleSays("PROBLEM: the data disk /dev/sda1 is full")
 	b.expect("what was kept", "kept", "cat ~/note")
 	stopCleanly(t, b.r)
 
 	damage(t, b, "data.raw")
+	drive("scsi")
 	b.image = &assemble.Image{Path: tampered(t, image.Path)}
 	enterAnyway(b)
 	b.run("for i in $(seq 300); do grep -q REFUSED /run/tce/errors 2>/dev/null && exit; usleep 200000; done; cat /etc/floe/problems; exit 1")
@@ -79,12 +86,80 @@ func TestDataDisk(t *testing.T) {
 			t.Errorf("%q is not told: %s", want, problems)
 		}
 	}
-	console := strings.Join(b.r.Console().Tail(200), "\n")
-	for _, want := range []string{"PROBLEM: the data disk", "podman: REFUSED"} {
+	b.consoleSays("PROBLEM: the data disk /dev/sda1 is damaged", "podman: REFUSED")
+}
+
+// drives plug in a disk that is kept, each in its way.
+var drives = map[string]func(path string) qemu.Option{
+	"virtio": func(path string) qemu.Option {
+		return qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: path, Format: qemu.QCOW2, Keep: true})
+	},
+	"nvme": device("nvme,serial=data"),
+	"scsi": device("virtio-scsi-pci,id=disks", "scsi-hd,bus=disks.0"),
+	"usb":  device("qemu-xhci,id=ports", "usb-storage,bus=ports.0"),
+}
+
+// device makes a drive of QEMU's devices, of which the last one is it.
+func device(devices ...string) func(path string) qemu.Option {
+	return func(path string) qemu.Option {
+		args := []string{"-drive", "if=none,id=data,format=qcow2,file=" + path}
+		for i, d := range devices {
+			if i == len(devices)-1 {
+				d += ",drive=data"
+			}
+			args = append(args, "-device", d)
+		}
+		return qemu.Extra(args...)
+	}
+}
+
+// consoleSays wants texts on the console.
+func (b *box) consoleSays(texts ...string) {
+	b.t.Helper()
+	console := strings.Join(b.r.Console().Tail(1000), "\n")
+	for _, want := range texts {
 		if !strings.Contains(console, want) {
-			t.Errorf("the console does not say %q:\n%s", want, console)
+			b.t.Errorf("the console does not say %q:\n%s", want, console)
 		}
 	}
+}
+
+// TestDataDiskAlone has a data disk in a machine without a container runtime: if
+// the image's boot codes name it, the tools are there to make, check and grow it;
+// an image that knows nothing of it uses it, and says what it cannot do.
+func TestDataDiskAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a machine several times")
+	}
+	f := shared()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	spec := f.spec(filepath.Join(t.TempDir(), "data.iso"))
+	spec.BootCodes = []string{"data=floe-data"}
+	image, err := f.builder.Image(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 64<<20)}
+	b.options = []qemu.Option{qemu.Memory(128), drives["virtio"](b.disk)}
+	enterAnyway(b)
+	b.run("echo kept >~/note")
+	stopCleanly(t, b.r)
+	root, err := f.builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output(t, root, filepath.Dir(b.disk), "qemu-img", "resize", filepath.Base(b.disk), "256M")
+	enterAnyway(b)
+	b.expect("how large the grown disk is", "grown", "df -P -m /data | awk 'NR == 2 {print ($2 > 200 ? \"grown\" : $2)}'")
+	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
+	stopCleanly(t, b.r)
+	b.image = f.image
+	enterAnyway(b)
+	b.expect("what was kept", "kept", "cat ~/note")
+	b.consoleSays("neither checked nor grown")
+	stopCleanly(t, b.r)
 }
 
 // enterAnyway boots and logs in, whether a runtime starts or not.

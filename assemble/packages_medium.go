@@ -19,17 +19,23 @@ const (
 // Runtimes are the packages that can be chosen to run containers.
 func Runtimes() []string { return []string{"docker", "podman"} }
 
-// diskTools check and grow the data disk. An image without a runtime does with
-// what the kernel itself mends when it mounts, unless the image brings a data
-// disk along that is yet to be formatted.
+// diskTools make, check and grow the data disk. An image without a runtime does
+// with what the kernel itself mends when it mounts, unless it brings a data disk
+// along or its boot codes name one.
 const diskTools = "e2fsprogs"
 
 // mediumPackages names what goes on the medium, but for dependencies.
 func mediumPackages(spec Spec) []string {
-	if len(spec.Runtimes) == 0 && !spec.Board.Chosen() {
+	if len(spec.Runtimes) == 0 && !spec.Board.Chosen() && !slices.ContainsFunc(spec.BootCodes, namesDisk) {
 		return nil
 	}
 	return append(slices.Clone(spec.Runtimes), diskTools)
+}
+
+// namesDisk says whether a boot code names a data disk.
+func namesDisk(code string) bool {
+	key, value, _ := strings.Cut(code, "=")
+	return key == "format" || key == "data" && value != "none"
 }
 
 // packageArgs are the boot codes of an image with packages.
@@ -40,7 +46,7 @@ func packageArgs(spec Spec) []string {
 	return []string{"cde"}
 }
 
-// packageFiles are packages, what each depends on, and the list of those that
+// packageFiles are packages, what stands beside each, and the list of those that
 // are loaded at boot. The disk tools load themselves when they are wanted.
 func packageFiles(list []Package, runtimes []string) (files []iso.File) {
 	if len(list) == 0 {
@@ -48,7 +54,7 @@ func packageFiles(list []Package, runtimes []string) (files []iso.File) {
 	}
 	for _, p := range list {
 		name := path.Join(optionalDir, p.Name+tcz.Ext)
-		for _, ext := range []string{"", ".dep", ".info"} {
+		for _, ext := range []string{"", ".dep", ".info", ".sha256"} {
 			files = append(files, iso.File{Path: name + ext, Mode: 0o444, Source: p.Path() + ext})
 		}
 	}
