@@ -1,8 +1,11 @@
 package assemble_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"floe/internal/arch"
 	"floe/qemu"
@@ -10,7 +13,7 @@ import (
 
 // TestARM64 makes the image for arm64 with the tools of this host, twice with the
 // same bytes, and boots it as a CD and as a stick on UEFI, each to a command over
-// ssh.
+// ssh and to a greeting on a serial port that is a PC's, as many servers have it.
 func TestARM64(t *testing.T) {
 	t.Parallel()
 	_, key := testImage(t)
@@ -31,7 +34,9 @@ func TestARM64(t *testing.T) {
 	everyPatch(t, arch.ARM64)
 	for _, medium := range []qemu.MediumKind{qemu.CDROM, qemu.USBStick} {
 		t.Run(string(medium), func(t *testing.T) {
-			r := startOn(t, arch.ARM64, qemu.Boot(medium, image.Path))
+			port := filepath.Join(t.TempDir(), "serial.log")
+			r := startOn(t, arch.ARM64, qemu.Boot(medium, image.Path),
+				qemu.Extra("-chardev", "file,id=second,path="+port, "-device", "pci-serial,chardev=second"))
 			c, err := login(t, r, key)
 			if err != nil {
 				t.Fatal(err)
@@ -40,9 +45,23 @@ func TestARM64(t *testing.T) {
 			if got := say(t, c, "uname -m; id -un; hostname; test -d /sys/firmware/efi && echo uefi"); got != "aarch64\nfloe\ntestbox\nuefi" {
 				t.Errorf("got %q", got)
 			}
+			greeted(t, port)
 			stopCleanly(t, r)
 		})
 	}
+}
+
+// greeted wants the greeting of a console in the log of a serial port, soon.
+func greeted(t *testing.T, port string) {
+	t.Helper()
+	var said []byte
+	var err error
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(200 * time.Millisecond) {
+		if said, err = os.ReadFile(port); strings.Contains(string(said), "F L O E") {
+			return
+		}
+	}
+	t.Errorf("no greeting on the PC's serial port: %v\n%s", err, said)
 }
 
 // TestARM64Docker does with docker on arm64 what TestDocker does on amd64: the
@@ -53,7 +72,7 @@ func TestARM64Docker(t *testing.T) {
 		t.Skip("boots a machine several times")
 	}
 	t.Parallel()
-	b := newBox(t, arch.ARM64, qemu.CDROM, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
+	b := newBox(t, arch.ARM64, qemu.CDROM, "docker", "docker=--insecure-registry=REGISTRY --label from=boot", "data=vda1", "showapps")
 	b.parts([]part{
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},

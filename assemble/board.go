@@ -194,7 +194,7 @@ var boardConsoles = map[string]string{
 // boardLine is the kernel's command line.
 func boardLine(spec Spec, console string) string {
 	menu := menuSpec(spec)
-	menu.Serial = console
+	menu.Serial = []string{console}
 	line := slices.Clone(menu.Line())
 	for i, word := range line {
 		line[i] = bootcode.Quote(word)

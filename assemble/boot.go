@@ -124,7 +124,7 @@ func menuSpec(spec Spec) grub.MenuSpec {
 		Title:   "Floe " + assets.Version,
 		Initrds: []string{corePath, personalPath},
 		Args:    slices.Concat(kernelArgs(spec.Arch), packageArgs(spec), spec.BootCodes),
-		Serial:  spec.Arch.Console(),
+		Serial:  spec.Arch.Consoles(),
 		Timeout: menuTimeout,
 		Help:    helpPages(),
 	}

@@ -21,19 +21,20 @@ const (
 )
 
 type names struct {
-	kernel, image, triplet, musl, qemu, efi, grub, console string
+	kernel, image, triplet, musl, qemu, efi, grub string
+	consoles                                      []string
 }
 
 var table = map[Arch]names{
 	AMD64: {
 		kernel: "x86_64", image: "arch/x86/boot/bzImage",
 		triplet: "x86_64-linux-gnu", musl: "x86_64-linux-musl",
-		qemu: "x86_64", efi: "BOOTX64.EFI", grub: "x86_64-efi", console: "ttyS0",
+		qemu: "x86_64", efi: "BOOTX64.EFI", grub: "x86_64-efi", consoles: []string{"ttyS0"},
 	},
 	ARM64: {
 		kernel: "arm64", image: "arch/arm64/boot/vmlinuz.efi",
 		triplet: "aarch64-linux-gnu", musl: "aarch64-linux-musl",
-		qemu: "aarch64", efi: "BOOTAA64.EFI", grub: "arm64-efi", console: "ttyAMA0",
+		qemu: "aarch64", efi: "BOOTAA64.EFI", grub: "arm64-efi", consoles: []string{"ttyS0", "ttyAMA0"},
 	},
 }
 
@@ -88,5 +89,6 @@ func (a Arch) EFI() string { return table[a].efi }
 // GRUB is GRUB's platform for UEFI: "x86_64-efi".
 func (a Arch) GRUB() string { return table[a].grub }
 
-// Console is the first serial console of QEMU's machine: "ttyS0".
-func (a Arch) Console() string { return table[a].console }
+// Consoles are the kernel's names of the serial consoles that machines have, one or
+// the other: "ttyS0". QEMU's is the last.
+func (a Arch) Consoles() []string { return table[a].consoles }

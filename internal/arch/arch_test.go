@@ -1,6 +1,9 @@
 package arch
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestParseKnowsEveryName(t *testing.T) {
 	for name, want := range map[string]Arch{
@@ -19,7 +22,7 @@ func TestParseKnowsEveryName(t *testing.T) {
 
 func TestEveryNameIsThere(t *testing.T) {
 	for _, a := range All() {
-		for _, name := range []string{a.Debian(), a.Kernel(), a.KernelImage(), a.Triplet(), a.Musl(), a.QEMU(), a.EFI(), a.GRUB(), a.Console()} {
+		for _, name := range []string{a.Debian(), a.Kernel(), a.KernelImage(), a.Triplet(), a.Musl(), a.QEMU(), a.EFI(), a.GRUB(), strings.Join(a.Consoles(), "")} {
 			if name == "" {
 				t.Errorf("%s has an empty name", a)
 			}

@@ -16,7 +16,7 @@ type MenuSpec struct {
 	Title   string   // the system's name with its version: "Floe 1.0"
 	Initrds []string // paths in the image, in the order in which the kernel unpacks them
 	Args    []string // words of the kernel's command line, the person's boot codes included
-	Serial  string   // the kernel's name of the serial console: "ttyS0"; "" for none
+	Serial  []string // the kernel's names of serial consoles: "ttyS0"; those that a machine lacks do no harm
 	Timeout int      // seconds until the first entry boots; 0 boots at once, -1 waits
 	Help    []HelpPage
 }
@@ -134,15 +134,15 @@ func keyed(title, key string) string { return fmt.Sprintf("%-57s%5s", title, key
 // Line gives the words of the kernel's command line: consoles, then Args.
 func (s MenuSpec) Line() []string { return slices.Concat(s.consoles(), s.Args) }
 
-// consoles gives the kernel's consoles: screen and serial port, the last of
+// consoles gives the kernel's consoles: screen and serial ports, the last of
 // them for what init says. A person's own console= stands alone.
 func (s MenuSpec) consoles() []string {
 	if slices.ContainsFunc(s.Args, func(a string) bool { return strings.HasPrefix(a, "console=") }) {
 		return nil
 	}
 	list := []string{"console=tty0"}
-	if s.Serial != "" {
-		list = append(list, fmt.Sprintf("console=%s,%d", s.Serial, serialSpeed))
+	for _, tty := range s.Serial {
+		list = append(list, fmt.Sprintf("console=%s,%d", tty, serialSpeed))
 	}
 	return list
 }

@@ -21,7 +21,7 @@ func menuOf(t *testing.T, spec MenuSpec) string {
 }
 
 func minimal() MenuSpec {
-	return MenuSpec{Title: "Floe 1.0", Initrds: []string{"boot/core.img", "/boot/personal.img"}, Args: []string{"quiet"}, Serial: "ttyS0", Timeout: 3}
+	return MenuSpec{Title: "Floe 1.0", Initrds: []string{"boot/core.img", "/boot/personal.img"}, Args: []string{"quiet"}, Serial: []string{"ttyS0"}, Timeout: 3}
 }
 
 func TestMenu(t *testing.T) {
@@ -46,13 +46,13 @@ func TestMenu(t *testing.T) {
 
 func TestConsoles(t *testing.T) {
 	for name, tc := range map[string]struct {
-		serial string
+		serial []string
 		args   []string
 		want   string
 	}{
-		"arm64":     {"ttyAMA0", nil, "/boot/vmlinuz console=tty0 console=ttyAMA0,115200\n"},
-		"none":      {"", []string{"quiet"}, "/boot/vmlinuz console=tty0 quiet\n"},
-		"their own": {"ttyS0", []string{"console=ttyS1,9600"}, "/boot/vmlinuz console=ttyS1,9600\n"},
+		"arm64":     {[]string{"ttyS0", "ttyAMA0"}, nil, "/boot/vmlinuz console=tty0 console=ttyS0,115200 console=ttyAMA0,115200\n"},
+		"none":      {nil, []string{"quiet"}, "/boot/vmlinuz console=tty0 quiet\n"},
+		"their own": {[]string{"ttyS0"}, []string{"console=ttyS1,9600"}, "/boot/vmlinuz console=ttyS1,9600\n"},
 	} {
 		spec := minimal()
 		spec.Serial, spec.Args = tc.serial, tc.args

@@ -106,7 +106,7 @@ func TestEFI(t *testing.T) {
 func TestMenuParses(t *testing.T) {
 	run, work := tools(t), t.TempDir()
 	files, err := grub.Menu(grub.MenuSpec{
-		Title: "Floe 1.0; it's {fine}", Initrds: []string{"boot/core.img", "boot/personal.img"}, Serial: "ttyS0", Timeout: 3,
+		Title: "Floe 1.0; it's {fine}", Initrds: []string{"boot/core.img", "boot/personal.img"}, Serial: []string{"ttyS0"}, Timeout: 3,
 		Args: []string{"host=a b", "docker=$x;y", `docker=it's\x`, "quiet"},
 		Help: []grub.HelpPage{{Key: "f2", Title: "Help: boot codes", Lines: []string{"", "base   don't load packages; {x} $y"}}},
 	})
