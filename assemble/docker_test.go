@@ -28,7 +28,7 @@ func TestDocker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
-	b := newBox(t, arch.AMD64, qemu.CDROM, "docker", "docker=--insecure-registry="+host+"/32 --label from=boot", "data=vda1", "showapps")
+	b := newBox(t, arch.AMD64, qemu.CDROM, "docker", "docker=--insecure-registry=REGISTRY --label from=boot", "data=vda1", "showapps")
 	b.parts([]part{
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},
@@ -36,6 +36,7 @@ func TestDocker(t *testing.T) {
 		{"what the kernel's patches touch", dockerPatches},
 		{"pull and run with limits", dockerLimits},
 		{"network", dockerNetwork},
+		{"a registry by TLS", func(b *box) { b.trusts("docker", "/etc/docker") }},
 		{"build", dockerBuild},
 		{"killed", dockerKilled},
 		{"compose from the mirror", dockerCompose},
@@ -103,7 +104,7 @@ func dockerLimits(b *box) {
 
 func dockerNetwork(b *box) {
 	b.run("docker run -d --name web -p 8080:80 tiny nc -ll -p 80 -e echo hello from a container")
-	answers(b.t, b.published(), "hello from a container")
+	answers(b.t, b.published(8080), "hello from a container")
 	b.run("docker network create --ipv6 --subnet fd00:6::/64 inner && docker run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
 	b.expect("by name", "it is me", "docker run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
 	b.expect("by IPv6", "it is me", "docker run --rm --network inner tiny sh -c 'nc "+b.address6("docker")+" 80 </dev/null'")
@@ -117,8 +118,7 @@ func (b *box) address6(client string) string {
 }
 
 func dockerBuild(b *box) {
-	const file = "FROM tiny\nRUN echo built >/made && test -s /made\nCMD cat /made\n"
-	b.feed(strings.NewReader(file), "docker build -q -t made -")
+	b.client("docker", "-H", "ssh://box", "build", "-q", "-t", "made", b.recipe())
 	b.expect("what was built", "built", "docker run --rm made")
 }
 
@@ -145,6 +145,7 @@ func dockerCompose(b *box) {
 		b.t.Fatal(err)
 	}
 	b.expect("a changed package", "1", "tce-load -wi compose 2>&1 | grep -c REFUSED")
+	b.consoleSays("compose: REFUSED")
 	if err := os.WriteFile(file, good, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
@@ -154,6 +155,15 @@ func dockerCompose(b *box) {
 	b.expect("services of a project", "2", "cd p && docker compose ps -q | wc -l")
 	b.expect("one service by its name from the other", "one", "cd p && docker compose exec -T two sh -c 'nc one 80 </dev/null'")
 	b.run("cd p && docker compose down -t 1")
+	// The same project by the compose of this host.
+	from := filepath.Join(b.tools, "compose.yaml")
+	if err := os.WriteFile(from, []byte(project), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	compose := []string{"docker", "-H", "ssh://box", "compose", "-p", "far", "-f", from}
+	b.client(append(compose, "up", "-d", "--quiet-pull")...)
+	b.expect("services of a project from afar", "2", "docker ps -q --filter label=com.docker.compose.project=far | wc -l")
+	b.client(append(compose, "down", "-t", "1")...)
 }
 
 func dockerPowerCut(b *box) {
@@ -180,6 +190,7 @@ func dockerReboot(b *box) {
 	b.boot(qemu.CDROM)
 	b.expect("home, settings and machine id", "mine\n"+id, "cat ~/note /etc/machine-id; sudo ls /etc/docker | grep -q mark")
 	b.expect("a volume", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
+	b.pullsByTLS("docker")
 	stopCleanly(b.t, b.r)
 	checkDisk(b)
 }

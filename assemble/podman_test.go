@@ -1,9 +1,9 @@
 package assemble_test
 
 import (
-	"bytes"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,6 +26,7 @@ func TestPodman(t *testing.T) {
 		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
 		{"build", podmanBuild},
 		{"power cut", podmanPowerCut},
+		{"reboot", podmanReboot},
 	})
 }
 
@@ -69,6 +70,11 @@ func podmanWorks(b *box, podman, socket, published string) {
 	b.run(podman + " pull -q docker.io/library/mirrored && " + podman + " rmi docker.io/library/mirrored") // its home is docker.io
 	b.throughProxy()
 	b.run(podman + " pull -q --tls-verify=false " + host + ":" + b.registry + "/tiny")
+	if socket == rootSocket {
+		b.trusts(podman, "/etc/containers")
+	} else {
+		b.pullsByTLS(podman)
+	}
 	b.run(podman + " tag " + host + ":" + b.registry + "/tiny tiny")
 	// The client of this host, by ssh.
 	got := b.client(slices.Concat(b.podmanAt(socket), []string{"run", "--rm"}, strings.Fields(limits), []string{"tiny", "sh", "-c", readAll})...)
@@ -79,35 +85,58 @@ func podmanWorks(b *box, podman, socket, published string) {
 		b.t.Errorf("no AppArmor profile is in force: %q", got)
 	}
 	b.run(podman + " run -d --name web -p " + published + ":80 tiny nc -ll -p 80 -e echo hello from a container")
-	if published == "8080" {
-		answers(b.t, b.published(), "hello from a container")
-	} else {
-		b.expect("a published port", "hello from a container", "nc 127.0.0.1 "+published+" </dev/null")
+	guest, err := strconv.Atoi(published)
+	if err != nil {
+		b.t.Fatal(err)
 	}
+	answers(b.t, b.published(guest), "hello from a container")
 	b.run(podman + " network create --ipv6 inner && " + podman + " run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")
 	b.expect("by name", "it is me", podman+" run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
 	b.expect("by IPv6", "it is me", podman+" run --rm --network inner tiny sh -c 'nc "+b.address6(podman)+" 80 </dev/null'")
 	b.run(podman + " rm -f -t 1 web peer && " + podman + " network rm inner")
 }
 
+// podmanBuild builds by the podman of this host, and by the user's own without a
+// service.
 func podmanBuild(b *box) {
-	const file = "FROM tiny\nRUN echo built >/made && test -s /made\nCMD cat /made\n"
-	for _, podman := range []string{"sudo podman", "podman"} {
-		b.feed(bytes.NewBufferString(file), podman+" build -q -t made -")
+	for podman, socket := range map[string]string{"sudo podman": rootSocket, userPodman: userSocket} {
+		b.client(append(b.podmanAt(socket), "build", "-q", "-t", "made", b.recipe())...)
 		b.expect("what was built", "built", podman+" run --rm made")
 	}
+	b.feed(strings.NewReader(recipe), "podman build -q -t made-here -")
+	b.expect("what was built here", "built", "podman run --rm made-here")
 }
 
+// podmanPowerCut ends the machine while containers write.
 func podmanPowerCut(b *box) {
 	for _, podman := range []string{"sudo podman", userPodman} {
 		b.run(podman + " volume create kept && " + podman + " run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
+		b.run(podman + " run -d --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; done'")
 	}
+	b.run("sleep 10") // more than what the file system waits before it commits
+	key := b.r.Guest().HostKeys
 	b.r.Kill()
 	b.boot(qemu.CDROM)
+	if again := b.r.Guest().HostKeys; len(key) != 1 || !slices.Equal(key, again) {
+		b.t.Errorf("host keys %q, and after a power cut %q", key, again)
+	}
+	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
+	podmanKept(b)
+}
+
+// podmanKept wants the volumes of root and of the user to have what was committed.
+func podmanKept(b *box) {
 	b.run("for i in $(seq 300); do [ -S /run/user/1000/podman/podman.sock ] && exit; usleep 200000; done; exit 1")
 	for _, podman := range []string{"sudo podman", userPodman} {
 		b.expect("what was committed", "committed", podman+" run --rm -v kept:/v tiny cat /v/file")
 	}
+}
+
+func podmanReboot(b *box) {
+	stopCleanly(b.t, b.r)
+	b.boot(qemu.CDROM)
+	podmanKept(b)
+	b.pullsByTLS(userPodman)
 	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
 	stopCleanly(b.t, b.r)
 	checkDisk(b)

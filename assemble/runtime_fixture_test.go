@@ -3,7 +3,6 @@ package assemble_test
 import (
 	"bytes"
 	"context"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,22 +42,25 @@ const host = "10.0.2.2"
 // box is a machine with a container runtime and a data disk, and what it finds
 // around it: a registry and a mirror of packages.
 type box struct {
-	top      *testing.T // of the whole test: what is started lives as long
-	t        *testing.T // of the part that runs
-	arch     arch.Arch
-	image    *assemble.Image
-	options  []qemu.Option // all but the medium that it boots
-	disk     string
-	whole    bool         // the disk has no partitions
-	registry string       // its port on this machine, and on host
-	mirror   string       // folder that is served as tce.mirror
-	proxied  atomic.Int64 // requests that went through proxy=
-	r        *qemu.Running
-	c        *sshclient.Client
-	tools    string // folder with the real clients
+	top       *testing.T // of the whole test: what is started lives as long
+	t         *testing.T // of the part that runs
+	arch      arch.Arch
+	image     *assemble.Image
+	options   []qemu.Option // all but the medium that it boots
+	disk      string
+	whole     bool         // the disk has no partitions
+	registry  string       // its port on this machine, and on host
+	secure    string       // the same registry by TLS, as the guest names it
+	authority []byte       // whose certificate it has, in PEM
+	mirror    string       // folder that is served as tce.mirror
+	proxied   atomic.Int64 // requests that went through proxy=
+	r         *qemu.Running
+	c         *sshclient.Client
+	tools     string // folder with the real clients
 }
 
-// newBox makes an image with a runtime and boots it from a medium.
+// newBox makes an image with a runtime and boots it from a medium. In the boot
+// codes REGISTRY stands for the registry without TLS.
 func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
 	t.Helper()
 	f := shared()
@@ -67,9 +68,12 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 		t.Fatal(f.err)
 	}
 	b := &box{top: t, t: t, arch: a, mirror: t.TempDir()}
-	hub := httptest.NewServer(registry.New())
+	images := registry.New()
+	hub := httptest.NewServer(images)
 	t.Cleanup(hub.Close)
 	b.registry = port(t, hub.URL)
+	b.secure, b.authority = withCertificate(t, images)
+	b.secure = net.JoinHostPort(host, b.secure)
 	packages := httptest.NewServer(http.FileServer(http.Dir(b.mirror)))
 	t.Cleanup(packages.Close)
 	proxy := httptest.NewServer(b.proxy())
@@ -77,6 +81,9 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 	spec := f.spec(filepath.Join(t.TempDir(), runtime+".iso"))
 	spec.Arch, spec.Runtimes = a, []string{runtime}
 	at := func(url string) string { return "http://" + net.JoinHostPort(host, port(t, url)) }
+	for i, c := range codes {
+		codes[i] = strings.ReplaceAll(c, "REGISTRY", net.JoinHostPort(host, b.registry))
+	}
 	spec.BootCodes = append(codes, "tce.mirror="+at(packages.URL), "registry-mirror="+at(hub.URL), "proxy="+at(proxy.URL))
 	var err error
 	if b.image, err = f.builder.Image(t.Context(), spec); err != nil {
@@ -88,8 +95,7 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 		b.disk = dataDisk(t, 2<<30)
 	}
 	b.options = []qemu.Option{
-		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080),
-		qemu.Plug(qemu.Medium{Kind: qemu.VirtDisk, Path: b.disk, Format: qemu.QCOW2, Keep: true}),
+		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080), qemu.Port(0, 8081), drives["virtio"](b.disk),
 	}
 	b.boot(medium)
 	return b
@@ -109,14 +115,18 @@ func (b *box) parts(list []part) {
 }
 
 // proxy leads to the registry, whatever is asked for, and counts. It makes no
-// tunnels, so that the world cannot be reached.
+// tunnels but to the registry's TLS, so that the world cannot be reached.
 func (b *box) proxy() http.Handler {
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = "http", "127.0.0.1:"+b.registry
 	}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodConnect {
-			http.Error(w, "no tunnels", http.StatusMethodNotAllowed)
+			if r.Host != b.secure {
+				http.Error(w, "no tunnels", http.StatusMethodNotAllowed)
+				return
+			}
+			tunnel(w, strings.Replace(r.Host, host, "127.0.0.1", 1))
 			return
 		}
 		b.proxied.Add(1)
@@ -126,7 +136,7 @@ func (b *box) proxy() http.Handler {
 
 func port(t *testing.T, url string) string {
 	t.Helper()
-	_, p, err := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	_, p, err := net.SplitHostPort(url[strings.Index(url, "//")+2:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,14 +290,15 @@ func (b *box) throughProxy() {
 	}
 }
 
-// published is the address on this host of the guest's port 8080.
-func (b *box) published() string {
+// published is the address on this host of a port of the guest.
+func (b *box) published(guest int) string {
+	b.t.Helper()
 	for _, p := range b.r.State().Ports {
-		if p.Guest == 8080 {
+		if p.Guest == guest {
 			return fmt.Sprintf("127.0.0.1:%d", p.Host)
 		}
 	}
-	b.t.Fatal("port 8080 is not forwarded")
+	b.t.Fatalf("port %d is not forwarded", guest)
 	return ""
 }
 
@@ -308,56 +319,4 @@ func answers(t *testing.T, address, want string) {
 		}
 	}
 	t.Errorf("%s answers %q, not %q", address, got, want)
-}
-
-// client runs one of the archive's own clients on this host. The ssh that it
-// starts is the archive's too, and knows the machine by the name box.
-func (b *box) client(args ...string) string {
-	b.t.Helper()
-	root, err := shared().builder.Tools(b.t.Context(), "checks-clients", "docker-cli", "openssh-client", "podman", "dash")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.setUpSSH(root.Direct("/usr/bin/ssh"))
-	ctx, cancel := context.WithTimeout(b.t.Context(), long)
-	defer cancel()
-	argv := root.Direct("/usr/bin/"+args[0], args[1:]...)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = []string{"PATH=" + b.tools + ":/usr/bin:/bin", "HOME=" + b.tools, "TMPDIR=" + b.tools}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		b.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// setUpSSH makes an ssh that logs in to the machine: its key, its port, its
-// host key unseen.
-func (b *box) setUpSSH(argv []string) {
-	b.t.Helper()
-	if b.tools == "" {
-		b.tools = b.top.TempDir()
-	}
-	key, err := os.ReadFile(filepath.Join(folder, "key", "id_ed25519"))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if block, _ := pem.Decode(key); block == nil {
-		b.t.Fatal("the key is no PEM")
-	}
-	_, sshPort, err := net.SplitHostPort(b.r.SSHAddr())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	config := filepath.Join(b.tools, "config")
-	for name, text := range map[string]string{
-		"id": string(key),
-		"config": "Host box\n HostName 127.0.0.1\n Port " + sshPort + "\n User floe\n IdentityFile " + filepath.Join(b.tools, "id") +
-			"\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n",
-		"ssh": "#!/bin/sh\nexec '" + strings.Join(argv, "' '") + "' -F '" + config + "' \"$@\"\n",
-	} {
-		if err := os.WriteFile(filepath.Join(b.tools, name), []byte(text), 0o700); err != nil {
-			b.t.Fatal(err)
-		}
-	}
 }
