@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,7 +214,7 @@ func TestKSPP(t *testing.T) {
 func TestKeyParts(t *testing.T) {
 	seen := map[string]string{}
 	for _, a := range arch.All() {
-		parts, err := KeyParts(a, epoch)
+		parts, err := KeyParts(a, arch.AMD64, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,6 +226,18 @@ func TestKeyParts(t *testing.T) {
 				t.Errorf("%s and %s have the same configuration", a, seen[p.Value])
 			}
 			seen[p.Value] = a.String()
+		}
+	}
+	for _, host := range arch.All() {
+		for _, target := range arch.All() {
+			parts, err := KeyParts(target, host, epoch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := slices.IndexFunc(parts, func(p Part) bool { return p.Name == "make" })
+			if crossed := strings.Contains(parts[made].Value, "CROSS_COMPILE="+target.Triplet()+"-"); crossed != (host != target) {
+				t.Errorf("%s on %s: %s", target, host, parts[made].Value)
+			}
 		}
 	}
 	parse := func(text string) string {

@@ -65,8 +65,8 @@ type Part struct{ Name, Value string }
 // KeyParts are all inputs of Build that can change its output, apart from two
 // that the caller knows: the content of the source and that of the toolchain.
 // Jobs, the number of objects and the paths have no influence.
-func KeyParts(a arch.Arch, t time.Time) ([]Part, error) {
-	frags, err := Fragments(a)
+func KeyParts(target, host arch.Arch, t time.Time) ([]Part, error) {
+	frags, err := Fragments(target)
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +84,12 @@ func KeyParts(a arch.Arch, t time.Time) ([]Part, error) {
 	}
 	parts := []Part{
 		{"kernel code", stageVersion},
-		{"arch", a.String()},
+		{"arch", target.String()},
 		{"configuration", string(settings(reqs))},
 		{"patches", diffs.String()},
-		{"make", fmt.Sprint(makeArgs(a, arch.Host()), makeEnv(t))},
+		{"make", fmt.Sprint(makeArgs(target, host), makeEnv(t))},
 	}
-	if trees := treeTargets(a); len(trees) > 0 {
+	if trees := treeTargets(target); len(trees) > 0 {
 		parts = append(parts, Part{"device trees", fmt.Sprint(trees)})
 	}
 	return parts, nil
