@@ -28,7 +28,7 @@ func newParser(t *testing.T) *parser {
 	if f.err != nil {
 		t.Fatal(f.err)
 	}
-	entry, err := f.builder.Userland(t.Context(), arch.AMD64)
+	entry, err := f.builder.Userland(t.Context(), arch.Host())
 	if err != nil {
 		t.Fatal(err)
 	}

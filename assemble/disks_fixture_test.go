@@ -65,7 +65,7 @@ func ext4(t *testing.T, work string, options ...string) string {
 // swapDisk makes an image of a disk to swap to, with busybox.
 func swapDisk(t *testing.T, label string) string {
 	t.Helper()
-	entry, err := shared().builder.Userland(t.Context(), arch.AMD64)
+	entry, err := shared().builder.Userland(t.Context(), arch.Host())
 	if err != nil {
 		t.Fatal(err)
 	}

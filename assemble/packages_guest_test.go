@@ -45,7 +45,7 @@ rm -r "$1"/*
 
 func newGuest(t *testing.T) *guest {
 	t.Helper()
-	entry, err := packageBuilder(t).Userland(t.Context(), arch.AMD64)
+	entry, err := packageBuilder(t).Userland(t.Context(), arch.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
