@@ -21,7 +21,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,9 +39,6 @@ const MenuFile = Folder + "/grub.cfg"
 
 // CoreFile is the path in an image under which BIOS images are to stand.
 const CoreFile = Folder + "/bios.img"
-
-// modulesIn is where Debian's packages, and most others, put GRUB's modules.
-const modulesIn = "/usr/lib/grub"
 
 // ID is the identity of an image, one that no other image has.
 type ID = [16]byte
@@ -85,15 +81,15 @@ func menuModules() []string {
 // CoreBIOS makes the image for BIOS. Work is a folder that run may write in;
 // nothing stays there.
 func CoreBIOS(ctx context.Context, run sandbox.Runner, work string) (BIOS, error) {
-	dir, err := moduleDir(run, biosPlatform)
+	dir, err := bios.folder(run)
 	if err != nil {
 		return BIOS{}, err
 	}
 	mbr, err := os.ReadFile(filepath.Join(dir, "boot_hybrid.img"))
 	if err != nil {
-		return BIOS{}, missing(biosPlatform, err)
+		return BIOS{}, bios.missing(err)
 	}
-	core, err := mkimage(ctx, run, work, biosPlatform+"-eltorito", "", biosModules())
+	core, err := mkimage(ctx, run, work, bios.name+"-eltorito", "", biosModules())
 	if err != nil {
 		return BIOS{}, err
 	}
@@ -104,28 +100,29 @@ func CoreBIOS(ctx context.Context, run sandbox.Runner, work string) (BIOS, error
 // belongs to no particular image yet: SetID does that. Work is a folder that
 // run may write in; nothing stays there.
 func CoreEFI(ctx context.Context, run sandbox.Runner, work string, a arch.Arch) (EFI, error) {
-	dir, err := moduleDir(run, a.GRUB())
+	on := uefi[a]
+	dir, err := on.folder(run)
 	if err != nil {
 		return EFI{}, err
 	}
 	modules, err := readModules(os.DirFS(dir))
 	if err != nil {
-		return EFI{}, missing(a.GRUB(), err)
+		return EFI{}, on.missing(err)
 	}
 	first := strings.Replace(assets.GRUBFind, "{{marker}}", Marker(ID{}), 1)
-	core, err := mkimage(ctx, run, work, a.GRUB(), first, efiCoreModules())
+	core, err := mkimage(ctx, run, work, on.name, first, efiCoreModules())
 	if err != nil {
 		return EFI{}, err
 	}
 	if _, err := SetID(core, ID{1}); err != nil {
-		return EFI{}, fault.New(fault.Build, "check GRUB's image for", a.GRUB(), err, "")
+		return EFI{}, fault.New(fault.Build, "check GRUB's image for", on.name, err, "")
 	}
 	files, err := modules.compressed(append([]string{"normal"}, menuModules()...), efiCoreModules())
 	if err != nil {
-		return EFI{}, fault.New(fault.Build, "pack GRUB's modules for", a.GRUB(), err, "")
+		return EFI{}, fault.New(fault.Build, "pack GRUB's modules for", on.name, err, "")
 	}
 	for i := range files {
-		files[i].Path = Folder + "/" + a.GRUB() + "/" + files[i].Path
+		files[i].Path = Folder + "/" + on.name + "/" + files[i].Path
 	}
 	return EFI{Core: core, Modules: files}, nil
 }
@@ -167,57 +164,4 @@ func mkimage(ctx context.Context, run sandbox.Runner, work, format, first string
 		return nil, fault.New(fault.Build, op, format, err, "")
 	}
 	return core, nil
-}
-
-// moduleDir gives the host's path of the modules for a platform.
-func moduleDir(run sandbox.Runner, platform string) (string, error) {
-	inside := modulesIn + "/" + platform
-	dir := inside
-	if root, ok := run.(interface {
-		Path(inside string) (string, error)
-	}); ok {
-		var err error
-		if dir, err = root.Path(inside); err != nil {
-			return "", missing(platform, err)
-		}
-	}
-	if _, err := os.Stat(dir); err != nil {
-		return "", missing(platform, err)
-	}
-	return dir, nil
-}
-
-// Modules are what images are made of, for one platform of GRUB.
-type Modules struct {
-	Folder  string // where they are
-	Package string // the Debian package that has them
-}
-
-// ModulesFor lists what the images for an architecture are made of.
-func ModulesFor(a arch.Arch) (list []Modules) {
-	platforms := []string{a.GRUB()}
-	if a == arch.AMD64 {
-		platforms = append(platforms, biosPlatform)
-	}
-	for _, p := range platforms {
-		list = append(list, Modules{modulesIn + "/" + p, packageOf(p)})
-	}
-	return list
-}
-
-// biosPlatform is GRUB's platform for BIOS.
-const biosPlatform = "i386-pc"
-
-// packageOf gives the Debian package with the modules for a platform.
-func packageOf(platform string) string {
-	return map[string]string{biosPlatform: "grub-pc-bin", "x86_64-efi": "grub-efi-amd64-bin", "arm64-efi": "grub-efi-arm64-bin"}[platform]
-}
-
-// missing is the error of modules that are not there.
-func missing(platform string, err error) error {
-	hint := ""
-	if errors.Is(err, fs.ErrNotExist) {
-		hint = "Debian's package " + packageOf(platform) + " has them"
-	}
-	return fault.New(fault.Missing, "find GRUB's modules for", platform, err, hint)
 }
