@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/internal/sshclient"
@@ -23,11 +24,12 @@ func demoCommand(out *terminal) *cobra.Command {
 		Short: "Build with the defaults, boot in QEMU, run a container, power off",
 		Long: "Does the whole way once: builds the image, boots it in QEMU, logs in over ssh, shows what is there,\n" +
 			"runs a container, and powers the machine off. The container is made of Floe's own busybox, so that no\n" +
-			"registry is needed. The image stays.",
+			"registry is needed. The image stays. It is for this machine's architecture unless --arch, the environment or\n" +
+			"floe.toml names another, which is emulated: slowly.",
 		Example: "  floe demo\n  floe demo --runtime podman --memory 256\n  floe demo --runtime none --memory 128 --firmware uefi",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plan, err := demoPlan(cmd, arch.Host())
 			if err != nil {
 				return err
 			}
@@ -42,7 +44,22 @@ func demoCommand(out *terminal) *cobra.Command {
 		},
 	}
 	addPlanFlags(cmd)
+	cmd.Flags().Lookup("arch").DefValue = "this machine's"
 	return cmd
+}
+
+// demoPlan is the plan of the demo: where nobody said what architecture it is for, it is
+// the host's, since any other is emulated.
+func demoPlan(cmd *cobra.Command, host arch.Arch) (*steps.Plan, error) {
+	sources, err := planSources(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if host.Known() {
+		sources = append(sources, steps.Source{Name: "this machine", Given: map[string][]string{"arch": {host.String()}}})
+	}
+	plan, _, err := steps.Resolve(sources...)
+	return plan, err
 }
 
 // demo builds, boots, looks, and powers off.

@@ -47,16 +47,26 @@ func addPlanFlags(cmd *cobra.Command, keys ...string) {
 // resolvePlan makes the plan from flags, then what is known, such as of an image, then
 // the environment, then the file.
 func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.Origins, error) {
+	sources, err := planSources(cmd, known...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return steps.Resolve(sources...)
+}
+
+// planSources are where the plan's answers come from; the first one that has an answer
+// counts.
+func planSources(cmd *cobra.Command, known ...steps.Source) ([]steps.Source, error) {
 	sources := append([]steps.Source{flagSource(cmd)}, known...)
 	sources = append(sources, steps.Environment(os.LookupEnv))
 	if path := planPath(cmd); path != "" {
 		file, err := steps.Load(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		sources = append(sources, file)
 	}
-	return steps.Resolve(sources...)
+	return sources, nil
 }
 
 // planPath is the plan's file that is read: the one that was named, else the one in
