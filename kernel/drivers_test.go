@@ -1,0 +1,85 @@
+package kernel
+
+import (
+	"strings"
+	"testing"
+
+	"floe/internal/arch"
+)
+
+// drivers are the machines that Floe promises to start on and to reach: what
+// their network cards and disks are driven by. A vendor's menu stands before
+// its drivers, which the kernel drops without it.
+var drivers = []struct {
+	what    string
+	archs   []arch.Arch
+	symbols string
+}{
+	// Network cards of machines.
+	{"Intel's cards", arch.All(), "NET_VENDOR_INTEL E1000 E1000E IGB IGBVF IGC IXGBE IXGBEVF"},
+	{"Intel's 700 series", []arch.Arch{arch.AMD64}, "NET_VENDOR_INTEL I40E I40EVF"}, // no room on arm64
+	{"Realtek's cards", arch.All(), "NET_VENDOR_REALTEK R8169 8139CP REALTEK_PHY"},
+	{"Realtek's oldest cards", []arch.Arch{arch.AMD64}, "NET_VENDOR_REALTEK 8139TOO"},
+	{"Broadcom's cards", arch.All(), "NET_VENDOR_BROADCOM TIGON3"},
+	{"Broadcom's NetXtreme-C and -E", []arch.Arch{arch.AMD64}, "NET_VENDOR_BROADCOM BNXT"}, // no room on arm64
+	{"Raspberry Pi 4", []arch.Arch{arch.ARM64}, "NET_VENDOR_BROADCOM BCMGENET BROADCOM_PHY"},
+	{"Aquantia's cards", arch.All(), "NET_VENDOR_AQUANTIA AQTION"},
+	{"Atheros' cards", arch.All(), "NET_VENDOR_ATHEROS ALX ATL1C"},
+	{"Marvell's cards", arch.All(), "NET_VENDOR_MARVELL SKY2"},
+	{"cards of older PCs", []arch.Arch{arch.AMD64}, "NET_VENDOR_AMD PCNET32 NET_VENDOR_NVIDIA FORCEDETH"},
+
+	// Network adapters on USB.
+	{"Realtek on USB", arch.All(), "USB_NET_DRIVERS USB_RTL8152"},
+	{"ASIX on USB", arch.All(), "USB_NET_DRIVERS USB_USBNET USB_NET_AX8817X USB_NET_AX88179_178A AX88796B_PHY"},
+	{"Microchip on USB, and Raspberry Pi 3", arch.All(), "USB_NET_DRIVERS USB_USBNET USB_NET_SMSC95XX USB_LAN78XX SMSC_PHY MICROCHIP_PHY"},
+	{"USB's own classes", arch.All(), "USB_NET_DRIVERS USB_USBNET USB_NET_CDCETHER USB_NET_CDC_NCM USB_NET_RNDIS_HOST"},
+
+	// Networks of hypervisors and clouds.
+	{"QEMU, KVM, most clouds", arch.All(), "VIRTIO_MENU VIRTIO_PCI VIRTIO_MMIO VIRTIO_NET"},
+	{"VMware's network", arch.All(), "VMXNET3"},
+	{"Hyper-V's and Azure's network", arch.All(), "HYPERV HYPERV_NET PCI_HYPERV"},
+	{"Amazon's network", arch.All(), "NET_VENDOR_AMAZON ENA_ETHERNET"},
+	{"Google's network", arch.All(), "NET_VENDOR_GOOGLE GVE"},
+	{"Xen's network", []arch.Arch{arch.AMD64}, "XEN XEN_NETDEV_FRONTEND"},
+
+	// Disks of machines.
+	{"NVMe", arch.All(), "BLK_DEV_NVME"},
+	{"NVMe behind Intel's RAID mode", []arch.Arch{arch.AMD64}, "VMD"},
+	{"SATA", arch.All(), "ATA SATA_AHCI BLK_DEV_SD BLK_DEV_SR"},
+	{"SATA that no bus tells of", []arch.Arch{arch.ARM64}, "SATA_AHCI_PLATFORM"},
+	{"disks of older PCs", []arch.Arch{arch.AMD64}, "ATA_SFF ATA_BMDMA ATA_PIIX ATA_GENERIC"},
+	{"memory cards", arch.All(), "MMC MMC_BLOCK MMC_SDHCI MMC_SDHCI_PCI MMC_SDHCI_ACPI"},
+	{"memory cards of the Raspberry Pi", []arch.Arch{arch.ARM64}, "MMC_BCM2835 MMC_SDHCI_PLTFM MMC_SDHCI_IPROC MMC_SDHCI_BRCMSTB"},
+	{"sticks and enclosures", arch.All(), "SCSI BLK_DEV_SD USB_STORAGE USB_UAS"},
+	{"USB 3", arch.All(), "USB USB_PCI USB_XHCI_HCD"},
+	{"USB 3 that no bus tells of", []arch.Arch{arch.ARM64}, "USB_XHCI_PLATFORM"},
+	{"USB 2 and 1", arch.All(), "USB USB_PCI USB_EHCI_HCD USB_OHCI_HCD USB_OHCI_HCD_PCI"},
+	{"USB 1 of Intel and VIA", []arch.Arch{arch.AMD64}, "USB_UHCI_HCD"},
+	{"USB of the Raspberry Pi 3", []arch.Arch{arch.ARM64}, "USB_DWC2 USB_DWC2_HOST"},
+
+	// Disks of hypervisors and clouds.
+	{"virtio's disks", arch.All(), "VIRTIO_BLK SCSI_VIRTIO"},
+	{"Hyper-V's disks", arch.All(), "HYPERV_STORAGE"},
+	{"VMware's disks", []arch.Arch{arch.AMD64}, "VMWARE_PVSCSI"},
+	{"Xen's disks", []arch.Arch{arch.AMD64}, "XEN_BLKDEV_FRONTEND"},
+}
+
+// TestDrivers: none of the drivers is lost in a change of the fragments.
+func TestDrivers(t *testing.T) {
+	asked := map[arch.Arch]map[string]string{}
+	for _, a := range arch.All() {
+		asked[a] = map[string]string{}
+		for _, r := range merged(t, a) {
+			asked[a][r.Symbol] = r.Value
+		}
+	}
+	for _, d := range drivers {
+		for _, a := range d.archs {
+			for _, s := range strings.Fields(d.symbols) {
+				if asked[a][s] != "y" {
+					t.Errorf("%s, for %s: CONFIG_%s=y is not asked for", a, d.what, s)
+				}
+			}
+		}
+	}
+}
