@@ -3,10 +3,12 @@ package cli
 import (
 	"io"
 	"os"
-	"strings"
+	"regexp"
 	"testing"
 
+	"floe/assets"
 	"floe/internal/arch"
+	"floe/steps"
 )
 
 // TestDemoRunsNatively: the demo is for the host's architecture, unless somebody named one.
@@ -46,15 +48,56 @@ func TestDemoRunsNatively(t *testing.T) {
 	}
 }
 
-// TestDemo runs what the README names first, to its end.
+// demoRows are what the demo shows, by the names that stand before it; each is a
+// regular expression. What the container says of its limits it read from inside.
+var demoRows = []struct{ key, value string }{
+	{"system", regexp.QuoteMeta("Floe " + assets.Version)},
+	{"kernel", `Linux 6\.\d+\.\d+-floe ` + arch.Host().QEMU()},
+	{"root", `root`},
+	{"memory", `\d+ MiB in all, \d+ MiB available`},
+	{steps.Docker, `\d+\.\d+\.\d+.*`}, // the version, as the engine says it
+	{"memory limit", `32 MiB`},
+	{"processors", `0\.5`},
+	{"processes", `at most 20`},
+	{"memory used", `[1-9]\d* KiB`},
+	{"process 1", `/bin/sh`},
+	{"seccomp", `a filter is in force`},
+	{"AppArmor", `docker-default \(enforce\)`},
+	{"ran for", `\d+\.\d s, from the command to its end`},
+	{"machine", `[1-9]\d* MiB of [1-9]\d* used by all`},
+}
+
+// TestDemo runs what the README names first, to its end: every row, and the two
+// lines that a person would type next, each whole and alone on its line.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine")
 	}
 	said := newPerson(t).must("demo")
-	for _, want := range []string{"32 MiB", "0.5", "at most 20", "/bin/sh", "a filter is in force", "docker-default (enforce)", "floe run --detach floe-amd64.iso"} {
-		if !strings.Contains(said, want) {
-			t.Errorf("%q is not in\n%s", want, said)
+	for _, row := range demoRows {
+		if !regexp.MustCompile(`(?m)^ *` + row.key + ` +` + row.value + `$`).MatchString(said) {
+			t.Errorf("no row %s with %s in\n%s", row.key, row.value, said)
+		}
+	}
+	for _, line := range []string{
+		"floe run --detach floe-" + arch.Host().String() + ".iso",
+		"floe ssh docker run --rm -m 64m alpine uname -a",
+	} {
+		if !regexp.MustCompile(`(?m)^ +` + regexp.QuoteMeta(line) + `$`).MatchString(said) {
+			t.Errorf("%q is no line of\n%s", line, said)
+		}
+	}
+}
+
+// TestGoOn: the lines are for a shell, and for the runtime that there is.
+func TestGoOn(t *testing.T) {
+	for _, tt := range []struct{ runtime, output, boot, work string }{
+		{steps.Docker, "floe-amd64.iso", "floe run --detach floe-amd64.iso", "floe ssh docker run --rm -m 64m alpine uname -a"},
+		{steps.Podman, "my box.iso", "floe run --detach 'my box.iso'", "floe ssh sudo podman run --rm -m 64m alpine uname -a"},
+	} {
+		got := goOn(&steps.Plan{Runtime: tt.runtime, Output: tt.output})
+		if len(got) != 2 || got[0].Line != tt.boot || got[1].Line != tt.work {
+			t.Errorf("%s: %q", tt.runtime, got)
 		}
 	}
 }
