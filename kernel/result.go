@@ -46,7 +46,7 @@ func (r Result) write(dir string) error {
 
 // objects are the counted objects of a whole build from today's fragments.
 var objects = map[arch.Arch]int{
-	arch.AMD64: 3773,
+	arch.AMD64: 3830,
 	arch.ARM64: 3646,
 }
 
