@@ -288,7 +288,7 @@ func TestPackageIsReproducible(t *testing.T) {
 // Debian's own scripts would have made is there.
 func TestDerivedChores(t *testing.T) {
 	b := packageBuilder(t)
-	list, err := b.Packages(t.Context(), arch.AMD64, "netcat-openbsd", "tcpdump")
+	list, err := b.Packages(t.Context(), arch.AMD64, "netcat-openbsd", "tcpdump", "fuse3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,6 +307,10 @@ func TestDerivedChores(t *testing.T) {
 			manifest, err := os.ReadFile(filepath.Join(dir, "usr/share/floe/tcpdump"))
 			if want := "group tcpdump -\nuser tcpdump - tcpdump /nonexistent\n"; err != nil || !strings.Contains(string(manifest), want) {
 				t.Errorf("%q, %v; wanted %q", manifest, err, want)
+			}
+		case "fuse3":
+			if info, err := os.Stat(filepath.Join(dir, "usr/bin/fusermount3")); err != nil || info.Mode()&fs.ModeSetuid == 0 {
+				t.Errorf("fusermount3: %v, %v", info, err)
 			}
 		case "glibc": // the copyright files of all say "see /usr/share/common-licenses"
 			for _, name := range []string{"GPL-2", "GPL-3", "LGPL-2.1", "Apache-2.0", "GPL"} {

@@ -25,7 +25,8 @@
 // It runs no maintainer script: what these would have made, a Definition
 // lists. Of a Debian package that no Definition tells of, the links of
 // alternatives and the users and groups of services are read from its script and
-// from its files in sysusers.d(5), as far as they stand there in plain words. It neither resolves nor downloads Debian packages, loads nothing, and
+// from its files in sysusers.d(5), as far as they stand there in plain words, and
+// programs keep their setuid bits. It neither resolves nor downloads Debian packages, loads nothing, and
 // finds no library that a program opens by name at run time (dlopen(3)): a
 // Definition has to name these.
 package tcz

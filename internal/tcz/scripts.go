@@ -1,7 +1,9 @@
 package tcz
 
 import (
+	"archive/tar"
 	"cmp"
+	"io"
 	"maps"
 	"os"
 	"path"
@@ -12,13 +14,19 @@ import (
 	"floe/internal/debian/deb"
 )
 
-// chores is what installing Debian packages would do besides unpacking them:
-// make the links of alternatives, and the users and groups of services. It is
-// read from what dpkg would run, not run.
+// chores is what installing Debian packages would do besides laying out their
+// files: make the links of alternatives, and the users and groups of services, as
+// is read from what dpkg would run, and keep the setuid bits, which the sandbox
+// drops.
 type chores struct {
 	links  map[string]link // by path
 	groups map[string]bool
 	users  map[string]User
+	modes  map[string]string // octal, by path
+}
+
+func newChores() *chores {
+	return &chores{links: map[string]link{}, groups: map[string]bool{}, users: map[string]User{}, modes: map[string]string{}}
 }
 
 // link is an alternative: the one of the highest priority is made.
@@ -29,19 +37,14 @@ type link struct {
 
 // chores gathers those of all Debian packages that something was taken from.
 func (c *choice) chores(debs []Deb) (*chores, error) {
-	ch := &chores{links: map[string]link{}, groups: map[string]bool{}, users: map[string]User{}}
+	ch := newChores()
 	used := c.debs()
 	for _, d := range debs {
 		if !slices.Contains(used, d.Name) {
 			continue
 		}
-		r, err := deb.Open(d.Path)
-		if err != nil {
+		if err := ch.deb(d.Path); err != nil {
 			return nil, err
-		}
-		r.Close()
-		for _, words := range commands(r.PostInst) {
-			ch.command(words)
 		}
 	}
 	for _, name := range c.index.match("usr/lib/sysusers.d/*.conf") {
@@ -55,6 +58,33 @@ func (c *choice) chores(debs []Deb) (*chores, error) {
 	}
 	return ch, nil
 }
+
+// deb reads a Debian package.
+func (ch *chores) deb(file string) error {
+	r, err := deb.Open(file)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, words := range commands(r.PostInst) {
+		ch.command(words)
+	}
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg && h.Mode&0o6000 != 0 {
+			ch.modes[installed(path.Clean(h.Name))] = strconv.FormatInt(h.Mode&0o7777, 8)
+		}
+	}
+}
+
+// installed is where a path of a Debian package goes in the booted system.
+func installed(name string) string { return place(merged(strings.TrimPrefix(name, "/"))) }
 
 // command takes what a command of a maintainer script would do.
 func (ch *chores) command(words []string) {
@@ -82,8 +112,7 @@ func (ch *chores) alternatives(args []string) {
 		case a != "--slave" || i+3 >= len(args):
 			continue
 		}
-		name := place(merged(strings.TrimPrefix(args[i+1], "/")))
-		target := place(merged(strings.TrimPrefix(args[i+3], "/")))
+		name, target := installed(args[i+1]), installed(args[i+3])
 		if old, ok := ch.links[name]; !ok || priority > old.priority {
 			ch.links[name] = link{target, priority}
 		}
@@ -178,10 +207,7 @@ func (ch *chores) user(u User, group string) {
 // with adds chores to a definition. A link is made where what it leads to is in
 // the package and nothing else is at its place.
 func (c *choice) with(d *Definition, ch *chores) {
-	d.Links = maps.Clone(d.Links)
-	if d.Links == nil {
-		d.Links = map[string]string{}
-	}
+	d.Links, d.Modes = clone(d.Links), clone(d.Modes)
 	packed := map[string]bool{}
 	for name := range c.taken {
 		packed[place(name)] = true
@@ -191,9 +217,21 @@ func (c *choice) with(d *Definition, ch *chores) {
 			d.Links[name] = "/" + l.target
 		}
 	}
+	for name, mode := range ch.modes {
+		if packed[name] {
+			d.Modes[name] = mode
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(ch.groups)) {
 		d.Groups = append(d.Groups, Group{Name: name})
 	}
 	d.Users = slices.AppendSeq(d.Users, maps.Values(ch.users))
 	slices.SortFunc(d.Users, func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// clone is maps.Clone that gives no nil.
+func clone(m map[string]string) map[string]string {
+	c := make(map[string]string, len(m))
+	maps.Copy(c, m)
+	return c
 }

@@ -27,7 +27,7 @@ func TestCommands(t *testing.T) {
 
 // What scripts of Debian's packages do, in the shapes that they have it in.
 func TestChores(t *testing.T) {
-	ch := &chores{links: map[string]link{}, groups: map[string]bool{}, users: map[string]User{}}
+	ch := newChores()
 	const script = `#!/bin/sh
 set -e
 if [ "$1" = "configure" ]; then
@@ -86,9 +86,13 @@ func TestChoresLinks(t *testing.T) {
 	c.with(d, &chores{links: map[string]link{
 		"usr/bin/vi": {"usr/bin/vim.basic", 30}, "usr/bin/view": {"usr/bin/vim.basic", 30}, "usr/bin/ex": {"usr/bin/vim.basic", 30},
 		"usr/bin/other": {"usr/bin/not.here", 30}, "usr/bin/tool": {"usr/bin/tool.one", 1}, "var/lib/x": {"usr/bin/vim.basic", 1},
-	}, groups: map[string]bool{"b": true, "a": true}, users: map[string]User{"u": {Name: "u", GroupName: "a", Home: nowhere}}})
+	}, modes: map[string]string{"usr/bin/tool.one": "4755", "usr/bin/not.here": "4755"},
+		groups: map[string]bool{"b": true, "a": true}, users: map[string]User{"u": {Name: "u", GroupName: "a", Home: nowhere}}})
 	if want := map[string]string{"usr/bin/vi": "/usr/bin/vim.basic", "usr/bin/tool": "/usr/bin/tool.one"}; !maps.Equal(d.Links, want) {
 		t.Errorf("links %v, want %v", d.Links, want)
+	}
+	if want := map[string]string{"usr/bin/tool.one": "4755"}; !maps.Equal(d.Modes, want) {
+		t.Errorf("modes %v, want %v", d.Modes, want)
 	}
 	if got, want := string(d.manifest()), "group a -\ngroup b -\nuser u - a /nonexistent\n"; got != want {
 		t.Errorf("manifest %q, want %q", got, want)
