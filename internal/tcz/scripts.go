@@ -97,6 +97,20 @@ func (ch *chores) command(words []string) {
 		}
 	case "adduser", "useradd":
 		ch.adduser(words[1:])
+	case "chmod":
+		if len(words) == 3 {
+			ch.chmod(words[1], words[2])
+		}
+	}
+}
+
+// chmod takes what lets programs act for somebody else.
+func (ch *chores) chmod(mode, file string) {
+	if mode == "u+s" {
+		mode = "4755"
+	}
+	if n, err := strconv.ParseUint(mode, 8, 12); err == nil && n&0o6000 != 0 {
+		ch.modes[installed(file)] = mode
 	}
 }
 

@@ -49,6 +49,9 @@ getent passwd tcpdump >/dev/null || adduser --system --quiet --ingroup tcpdump	\
 adduser --system --group --home /var/lib/broker --gecos "The broker" --shell=/bin/false broker
 useradd -r -U -d /run/x -s /usr/sbin/nologin xd
 adduser somebody
+	chmod 4755 /bin/fusermount3
+chmod u+s /usr/bin/fping
+chmod 0755 /usr/bin/plain
 adduser --system --home relative odd
 adduser --system "$USER"
 `
@@ -70,6 +73,9 @@ adduser --system "$USER"
 		"tcpdump": {Name: "tcpdump", GroupName: "tcpdump", Home: nowhere}, "broker": {Name: "broker", GroupName: "broker", Home: "/var/lib/broker"},
 		"xd": {Name: "xd", GroupName: "xd", Home: "/run/x"}, "daemond": {Name: "daemond", GroupName: "daemond", Home: "/var/lib/d"},
 		"plain": {Name: "plain", GroupName: "plain", Home: nowhere},
+	}
+	if want := map[string]string{"usr/bin/fusermount3": "4755", "usr/bin/fping": "4755"}; !maps.Equal(ch.modes, want) {
+		t.Errorf("modes %v", ch.modes)
 	}
 	if !maps.Equal(ch.users, users) {
 		t.Errorf("users %v", ch.users)
