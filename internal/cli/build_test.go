@@ -177,3 +177,18 @@ func TestArchitectures(t *testing.T) {
 		}
 	}
 }
+
+// TestBothArchitectures makes an image for each in one run.
+func TestBothArchitectures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes two kernels, if there are none")
+	}
+	p := newPerson(t)
+	p.must("build", "--arch", "amd64,arm64", "--runtime", "none", "-o", "box-ARCH.iso")
+	for _, a := range arch.All() {
+		path := filepath.Join(p.home, "box-"+a.String()+".iso")
+		if got := assemble.ArchOf(path); got != a {
+			t.Errorf("%s is for %q", path, got)
+		}
+	}
+}
