@@ -75,7 +75,8 @@ func TestDataDisk(t *testing.T) {
 	b.expect("what was kept", "kept", "cat ~/note")
 	stopCleanly(t, b.r)
 
-	damage(t, b, "data.raw")
+	// Behind the superblock and its group descriptors: bitmaps and inodes.
+	damage(t, b, 1<<20+64<<10, 600_000)
 	drive("scsi")
 	b.image = &assemble.Image{Path: tampered(t, image.Path)}
 	enterAnyway(b)
@@ -87,6 +88,15 @@ func TestDataDisk(t *testing.T) {
 		}
 	}
 	b.consoleSays("PROBLEM: the data disk /dev/sda1 is damaged", "podman: REFUSED")
+	b.mends("/dev/sda1")
+}
+
+// mends does what the console says to do about a damaged data disk, and wants the
+// note that was kept on it.
+func (b *box) mends(device string) {
+	b.t.Helper()
+	b.expect("what was kept", "kept", "for i in 1 2; do sudo e2fsck -fy "+device+"; done >/tmp/said 2>&1; [ $? -lt 4 ] || { cat /tmp/said; exit 1; }; "+
+		"sudo mount "+device+" /mnt && sudo cat /mnt/home/floe/note; sudo umount /mnt")
 }
 
 // drives plug in a disk that is kept, each in its way.
@@ -160,6 +170,14 @@ func TestDataDiskAlone(t *testing.T) {
 	b.expect("what was kept", "kept", "cat ~/note")
 	b.consoleSays("neither checked nor grown")
 	stopCleanly(t, b.r)
+	// The superblock: it is not to be seen any more what this was.
+	damage(t, b, 1<<20+1024, 1024)
+	b.image = image
+	enterAnyway(b)
+	b.run("for i in $(seq 50); do [ ! -s /etc/floe/problems ] || exit 0; usleep 200000; done; exit 1")
+	b.consoleSays("If it was the data disk: sudo e2fsck -f /dev/vda1, again")
+	b.mends("/dev/vda1")
+	stopCleanly(t, b.r)
 }
 
 // enterAnyway boots and logs in, whether a runtime starts or not.
@@ -173,21 +191,21 @@ func enterAnyway(b *box) {
 	b.c = c
 }
 
-// damage spoils what e2fsck does not mend unasked: the inode table's start.
-func damage(t *testing.T, b *box, raw string) {
+// damage spoils some bytes of the data disk.
+func damage(t *testing.T, b *box, at int64, size int) {
 	t.Helper()
 	root, err := shared().builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
 	if err != nil {
 		t.Fatal(err)
 	}
+	const raw = "data.raw"
 	dir, name := filepath.Dir(b.disk), filepath.Base(b.disk)
 	output(t, root, dir, "qemu-img", "convert", "-O", "raw", name, raw)
 	f, err := os.OpenFile(filepath.Join(dir, raw), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Behind the superblock and its group descriptors: bitmaps and inodes.
-	if _, err := f.WriteAt(bytes.Repeat([]byte("spoilt"), 100_000), 1<<20+64<<10); err != nil {
+	if _, err := f.WriteAt(bytes.Repeat([]byte("spoilt"), size/6+1)[:size], at); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -173,6 +173,7 @@ func dockerPowerCut(b *box) {
 	key := b.r.Guest().HostKeys
 	b.r.Kill()
 	b.boot(qemu.CDROM)
+	b.recovered()
 	b.expect("what was committed", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
 	b.run("for i in $(seq 300); do docker ps --format '{{.Names}}' | grep -q writes && exit; usleep 200000; done; docker ps -a; exit 1")
 	if again := b.r.Guest().HostKeys; len(key) != 1 || len(again) != 1 || key[0] != again[0] {
@@ -195,6 +196,21 @@ func dockerReboot(b *box) {
 	checkDisk(b)
 }
 
+// recovered wants e2fsck to have found nothing at boot but a journal to replay and
+// what was open then.
+func (b *box) recovered() {
+	b.t.Helper()
+	said := b.run("cat /run/e2fsck")
+	if !strings.Contains(said, "recovering journal") && !strings.Contains(said, "clean") {
+		b.t.Errorf("after the power cut e2fsck said\n%s", said)
+	}
+	for _, bad := range []string{"UNEXPECTED", "FIXED", "error"} {
+		if strings.Contains(said, bad) {
+			b.t.Errorf("after the power cut e2fsck said %q:\n%s", bad, said)
+		}
+	}
+}
+
 // checkDisk has e2fsck look at the data disk, which must be clean.
 func checkDisk(b *box) {
 	b.t.Helper()
@@ -208,7 +224,9 @@ func checkDisk(b *box) {
 	if b.whole {
 		where = "data.raw"
 	}
-	if got := output(b.t, root, dir, "e2fsck", "-f", "-n", where); strings.Contains(got, "fix") {
-		b.t.Errorf("e2fsck: %s", got)
+	output(b.t, root, dir, "e2fsck", "-f", "-n", where)
+	got := output(b.t, root, dir, "dumpe2fs", "-h", where)
+	if !strings.Contains(got, "Filesystem state:         clean\n") || strings.Contains(got, "needs_recovery") {
+		b.t.Errorf("the file system is not clean: %s", got)
 	}
 }

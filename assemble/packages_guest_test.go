@@ -210,6 +210,23 @@ func TestLoadAccounts(t *testing.T) {
 		g.succeeds("tce-load", "-i", "fixed", "tool")
 		g.must(os.RemoveAll(g.path("usr/local/tce.installed")))
 	}
+	// After another boot, with one package more before them.
+	groups, users := g.read("etc/group"), g.read("etc/passwd")
+	for _, e := range assets.Rootfs() {
+		if e.Path == "etc/group" || e.Path == "etc/passwd" {
+			g.write(e.Path, string(e.Data))
+		}
+	}
+	g.must(os.RemoveAll(g.path("usr/local/tcz")))
+	g.add(optional, "before", "group before -\n", nil)
+	g.succeeds("tce-load", "-i", "fixed", "before", "tool")
+	if got, want := g.read("etc/group"), strings.Replace(groups, "fixed:*:900:\n", "fixed:*:900:\nbefore:*:905:\n", 1); got != want {
+		t.Errorf("after another boot the groups are %q, want %q", got, want)
+	}
+	if got := g.read("etc/passwd"); got != users {
+		t.Errorf("after another boot the users are %q, want %q", got, users)
+	}
+	g.write("etc/group", groups)
 	if got, want := strings.SplitAfter(g.read("etc/group"), "nogroup:*:65534:\n")[1], "fixed:*:900:\ntool:*:901:\npals:*:902:floe\n"; got != want {
 		t.Errorf("groups %q, want %q", got, want)
 	}
@@ -235,9 +252,11 @@ func TestLoadRefuses(t *testing.T) {
 	g := newGuest(t)
 	g.add(optional, "libs", "", nil)
 	g.add(optional, "tool", "depends libs\n", nil)
+	g.add(optional, "other", "depends libs\n", nil)
 	g.add(optional, "good", "", nil)
 	g.write(optional+"/libs.tcz", "something else")
 	g.refuses("libs: REFUSED", "tce-load", "-i", "tool", "good")
+	g.refuses("other: not loaded, for it needs libs", "tce-load", "-i", "tool", "other", "good")
 	g.refuses("not among the packages that this image knows", "tce-load", "-i", "stranger")
 	g.refuses("not a package name", "tce-load", "-i", "../x/..")
 	g.refuses("not a package name", "tce-load", "-i", "Tool;reboot")
@@ -246,7 +265,7 @@ func TestLoadRefuses(t *testing.T) {
 	if got := g.succeeds("tce-status"); got != "good\n" {
 		t.Errorf("loaded: %q", got)
 	}
-	for _, name := range []string{"libs", "tool"} {
+	for _, name := range []string{"libs", "tool", "other"} {
 		if _, err := os.Stat(g.path("usr/local/tcz/" + name)); err == nil {
 			t.Errorf("%s is mounted", name)
 		}
@@ -295,6 +314,12 @@ func TestLoadFromMirror(t *testing.T) {
 		t.Errorf("loaded: %q", got)
 	}
 	g.expect("run/tce/dir/onboot.lst", "tool.tcz\n")
+	g.add("elsewhere", "brought", "", nil)
+	g.must(os.Rename(g.path("elsewhere/brought.tcz.d"), g.path(optional+"/brought.tcz.d")))
+	g.must(os.Symlink(g.path(optional+"/brought.tcz.d"), g.path("elsewhere/brought.tcz.d")))
+	g.succeeds("tce-load", "-wi", g.path("elsewhere/brought.tcz"))
+	g.expect(optional+"/brought.tcz", "package brought")
+	g.expect("run/tce/dir/onboot.lst", "tool.tcz\nbrought.tcz\n")
 	g.refuses("bad: REFUSED", "tce-load", "-wi", "bad")
 	for _, name := range []string{"bad.tcz", "bad.tcz.part"} {
 		if _, err := os.Stat(g.path(optional + "/" + name)); err == nil {

@@ -117,6 +117,7 @@ func podmanPowerCut(b *box) {
 	key := b.r.Guest().HostKeys
 	b.r.Kill()
 	b.boot(qemu.CDROM)
+	b.recovered()
 	if again := b.r.Guest().HostKeys; len(key) != 1 || !slices.Equal(key, again) {
 		b.t.Errorf("host keys %q, and after a power cut %q", key, again)
 	}

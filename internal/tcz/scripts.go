@@ -19,14 +19,14 @@ import (
 // is read from what dpkg would run, and keep the setuid bits, which the sandbox
 // drops.
 type chores struct {
-	links  map[string]link // by path
-	groups map[string]bool
+	links  map[string]link     // by path
+	groups map[string][]string // members, by name
 	users  map[string]User
 	modes  map[string]string // octal, by path
 }
 
 func newChores() *chores {
-	return &chores{links: map[string]link{}, groups: map[string]bool{}, users: map[string]User{}, modes: map[string]string{}}
+	return &chores{links: map[string]link{}, groups: map[string][]string{}, users: map[string]User{}, modes: map[string]string{}}
 }
 
 // link is an alternative: the one of the highest priority is made.
@@ -77,11 +77,18 @@ func (ch *chores) deb(file string) error {
 		if err != nil {
 			return err
 		}
-		if h.Typeflag == tar.TypeReg && h.Mode&0o6000 != 0 {
-			ch.modes[installed(path.Clean(h.Name))] = strconv.FormatInt(h.Mode&0o7777, 8)
+		if h.Typeflag == tar.TypeReg && h.Mode&setuid != 0 && h.Uid == 0 {
+			ch.modes[installed(path.Clean(h.Name))] = strconv.FormatInt(h.Mode&^setgid, 8)
 		}
 	}
 }
+
+// The bits of chmod(2). Of programs that change to a group nothing is taken: in a
+// package all files are root's, and so that group would be another than meant.
+const (
+	setuid = 0o4000
+	setgid = 0o2000
+)
 
 // installed is where a path of a Debian package goes in the booted system.
 func installed(name string) string { return place(merged(strings.TrimPrefix(name, "/"))) }
@@ -92,11 +99,13 @@ func (ch *chores) command(words []string) {
 	case "update-alternatives":
 		ch.alternatives(words[1:])
 	case "addgroup", "groupadd":
-		if name := words[len(words)-1]; len(words) > 1 {
-			ch.group(name)
-		}
-	case "adduser", "useradd":
-		ch.adduser(words[1:])
+		ch.group(newAccount(words[1:]).name)
+	case "adduser":
+		ch.adduser(newAccount(words[1:]), false)
+	case "useradd": // with a group of its own (USERGROUPS_ENAB of login.defs(5))
+		ch.adduser(newAccount(words[1:]), true)
+	case "chown": // so that it is setuid to another
+		delete(ch.modes, installed(words[len(words)-1]))
 	case "chmod":
 		if len(words) == 3 {
 			ch.chmod(words[1], words[2])
@@ -109,8 +118,8 @@ func (ch *chores) chmod(mode, file string) {
 	if mode == "u+s" {
 		mode = "4755"
 	}
-	if n, err := strconv.ParseUint(mode, 8, 12); err == nil && n&0o6000 != 0 {
-		ch.modes[installed(file)] = mode
+	if n, err := strconv.ParseInt(mode, 8, 32); err == nil && n&setuid != 0 {
+		ch.modes[installed(file)] = strconv.FormatInt(n&0o7777&^setgid, 8)
 	}
 }
 
@@ -133,15 +142,18 @@ func (ch *chores) alternatives(args []string) {
 	}
 }
 
-// withValue are the options of adduser(8) and useradd(8) that a word follows,
-// besides those that matter here.
-var withValue = []string{"--gecos", "--comment", "-c", "--shell", "-s", "--uid", "-u", "--gid", "--firstuid", "--lastuid", "--conf", "-K"}
+// withValue are the options of adduser(8), addgroup(8), useradd(8) and groupadd(8)
+// that a word follows, besides those of account.
+var withValue = strings.Fields("--gecos --comment -c --shell -s --uid -u --firstuid --lastuid --firstgid --lastgid --conf -K --key " +
+	"-G --groups -b --base-dir -k --skel -e --expiredate -f --inactive -p --password -R --root -P --prefix")
 
-// adduser reads the arguments of adduser and useradd. It looks at users of
-// services alone, not at those of people.
-func (ch *chores) adduser(args []string) {
-	u, group, system := User{Home: nowhere}, "nogroup", false
-	own := false // a group of the user's name
+// account is what the arguments of these programs say.
+type account struct {
+	name, home, group   string // "" is what was not said
+	system, own, shared bool   // of a service; with a group of its name; without one
+}
+
+func newAccount(args []string) (a account) {
 	for i := 0; i < len(args); i++ {
 		option, value, attached := strings.Cut(args[i], "=")
 		next := func() string {
@@ -153,24 +165,35 @@ func (ch *chores) adduser(args []string) {
 		}
 		switch {
 		case option == "--system" || option == "-r":
-			system = true
+			a.system = true
 		case option == "--group" || option == "--user-group" || option == "-U":
-			own = true
-		case option == "--ingroup" || option == "-g":
-			group = next()
+			a.own = true
+		case option == "--no-user-group" || option == "-N":
+			a.shared = true
+		case option == "--ingroup" || option == "--gid" || option == "-g":
+			a.group = next()
 		case option == "--home" || option == "-d" || option == "--home-dir":
-			u.Home = next()
+			a.home = next()
 		case slices.Contains(withValue, option):
 			next()
-		case !strings.HasPrefix(option, "-") && u.Name == "":
-			u.Name = option
+		case !strings.HasPrefix(option, "-") && a.name == "":
+			a.name = option
 		}
 	}
-	if own {
-		group = u.Name
+	return a
+}
+
+// adduser adds a user of a service; people's are not looked at.
+func (ch *chores) adduser(a account, own bool) {
+	group := "nogroup"
+	switch {
+	case a.group != "":
+		group = a.group
+	case a.own || own && !a.shared:
+		group = a.name
 	}
-	if system {
-		ch.user(u, group)
+	if a.system {
+		ch.user(User{Name: a.name, Home: cmp.Or(a.home, nowhere)}, group)
 	}
 }
 
@@ -188,11 +211,20 @@ func (ch *chores) sysusers(text string) {
 		case "g":
 			ch.group(words[1])
 		case "u":
-			u := User{Name: words[1], Home: nowhere}
+			u, group := User{Name: words[1], Home: nowhere}, words[1]
+			if len(words) > 2 {
+				if _, named, _ := strings.Cut(words[2], ":"); validUser.MatchString(named) {
+					group = named
+				}
+			}
 			if len(words) > 4 && path.IsAbs(words[4]) {
 				u.Home = words[4]
 			}
-			ch.user(u, u.Name)
+			ch.user(u, group)
+		case "m":
+			if len(words) > 2 {
+				ch.member(words[1], words[2])
+			}
 		}
 	}
 }
@@ -201,8 +233,15 @@ func (ch *chores) sysusers(text string) {
 const nowhere = "/nonexistent"
 
 func (ch *chores) group(name string) {
-	if validUser.MatchString(name) {
-		ch.groups[name] = true
+	if _, known := ch.groups[name]; !known && validUser.MatchString(name) {
+		ch.groups[name] = nil
+	}
+}
+
+// member puts a user into a group.
+func (ch *chores) member(user, group string) {
+	if ch.group(group); validUser.MatchString(user) && validUser.MatchString(group) && !slices.Contains(ch.groups[group], user) {
+		ch.groups[group] = append(ch.groups[group], user)
 	}
 }
 
@@ -212,7 +251,7 @@ func (ch *chores) user(u User, group string) {
 		return
 	}
 	if group != "nogroup" {
-		ch.groups[group] = true
+		ch.group(group)
 	}
 	u.GroupName = group
 	ch.users[u.Name] = u
@@ -237,7 +276,7 @@ func (c *choice) with(d *Definition, ch *chores) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(ch.groups)) {
-		d.Groups = append(d.Groups, Group{Name: name})
+		d.Groups = append(d.Groups, Group{Name: name, Members: ch.groups[name]})
 	}
 	d.Users = slices.AppendSeq(d.Users, maps.Values(ch.users))
 	slices.SortFunc(d.Users, func(a, b User) int { return cmp.Compare(a.Name, b.Name) })

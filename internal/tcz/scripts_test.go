@@ -9,15 +9,17 @@ import (
 
 func TestCommands(t *testing.T) {
 	for script, want := range map[string][][]string{
-		"a 'b c' \"d\"  e\n":               {{"a", "b c", "d", "e"}},
-		"a \\\n  b\\\n\tc\nd":              {{"a", "b", "c"}, {"d"}},
-		"# a\n\na b # c\n":                 {{"a", "b"}},
-		"if ! a x >/dev/null 2>&1; then\n": {{"a", "x"}},
-		"a 2>/dev/null || b x || true":     {{"a"}, {"b", "x"}, {"true"}},
-		"a $b; c \"$d\"; e '$f'":           {{"e", "$f"}},
-		"a ''":                             {{"a", ""}},
-		"a 'b\nc' d\n":                     {{"a", "b\nc", "d"}},
-		"":                                 nil,
+		"a 'b c' \"d\"  e\n":                 {{"a", "b c", "d", "e"}},
+		"a \\\n  b\\\n\tc\nd":                {{"a", "b", "c"}, {"d"}},
+		"# a\n\na b # c\n":                   {{"a", "b"}},
+		"if ! a x >/dev/null 2>&1; then\n":   {{"a", "x"}},
+		"a 2>/dev/null || b x || true":       {{"a"}, {"b", "x"}, {"true"}},
+		"a $b; c \"$d\"; e '$f'":             {{"e", "$f"}},
+		"a ''":                               {{"a", ""}},
+		"a 'b\nc' d\n":                       {{"a", "b\nc", "d"}},
+		"a <<EOF\nit's text\nEOF\nb\n":       {{"a"}, {"b"}},
+		"a <<-'E' >f\n\tadduser x\n\tE\nb\n": {{"a"}, {"b"}},
+		"":                                   nil,
 	} {
 		if got := commands(script); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: got %q, want %q", script, got, want)
@@ -47,7 +49,12 @@ getent passwd tcpdump >/dev/null || adduser --system --quiet --ingroup tcpdump	\
 	--no-create-home --home /nonexistent	\
 	tcpdump 2>/dev/null
 adduser --system --group --home /var/lib/broker --gecos "The broker" --shell=/bin/false broker
-useradd -r -U -d /run/x -s /usr/sbin/nologin xd
+useradd -r -G audio -d /run/x -s /usr/sbin/nologin xd
+useradd -r -N xe
+addgroup lonely --system
+chmod 4755 /usr/bin/theirs
+chown daemon:daemon /usr/bin/theirs
+chmod 2755 /usr/bin/shadowy
 adduser somebody
 	chmod 4755 /bin/fusermount3
 chmod u+s /usr/bin/fping
@@ -58,7 +65,7 @@ adduser --system "$USER"
 	for _, words := range commands(script) {
 		ch.command(words)
 	}
-	ch.sysusers("# comment\nu! daemond - \"A daemon\" /var/lib/d /bin/false\nu plain 77\ng pals -\nm plain pals\n")
+	ch.sysusers("# comment\nu! daemond - \"A daemon\" /var/lib/d /bin/false\nu plain 77\nu guest -:pals - /\ng pals -\nm plain pals\nm plain pals\n")
 	links := map[string]link{
 		"usr/bin/nc": {"usr/bin/nc.openbsd", 50}, "usr/bin/netcat": {"usr/bin/nc.openbsd", 50},
 		"usr/share/man/man1/nc.1.gz": {"usr/share/man/man1/nc_openbsd.1.gz", 50}, "usr/bin/editor": {"usr/bin/nano", 40},
@@ -66,10 +73,14 @@ adduser --system "$USER"
 	if !maps.Equal(ch.links, links) {
 		t.Errorf("links %v", ch.links)
 	}
-	if got, want := slices.Sorted(maps.Keys(ch.groups)), []string{"broker", "daemond", "pals", "plain", "tcpdump", "xd"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(ch.groups)), []string{"broker", "daemond", "lonely", "pals", "plain", "tcpdump", "xd"}; !slices.Equal(got, want) {
 		t.Errorf("groups %v, want %v", got, want)
 	}
+	if got := ch.groups["pals"]; !slices.Equal(got, []string{"plain"}) {
+		t.Errorf("members %q", got)
+	}
 	users := map[string]User{
+		"xe": {Name: "xe", GroupName: "nogroup", Home: nowhere}, "guest": {Name: "guest", GroupName: "pals", Home: "/"},
 		"tcpdump": {Name: "tcpdump", GroupName: "tcpdump", Home: nowhere}, "broker": {Name: "broker", GroupName: "broker", Home: "/var/lib/broker"},
 		"xd": {Name: "xd", GroupName: "xd", Home: "/run/x"}, "daemond": {Name: "daemond", GroupName: "daemond", Home: "/var/lib/d"},
 		"plain": {Name: "plain", GroupName: "plain", Home: nowhere},
@@ -93,14 +104,14 @@ func TestChoresLinks(t *testing.T) {
 		"usr/bin/vi": {"usr/bin/vim.basic", 30}, "usr/bin/view": {"usr/bin/vim.basic", 30}, "usr/bin/ex": {"usr/bin/vim.basic", 30},
 		"usr/bin/other": {"usr/bin/not.here", 30}, "usr/bin/tool": {"usr/bin/tool.one", 1}, "var/lib/x": {"usr/bin/vim.basic", 1},
 	}, modes: map[string]string{"usr/bin/tool.one": "4755", "usr/bin/not.here": "4755"},
-		groups: map[string]bool{"b": true, "a": true}, users: map[string]User{"u": {Name: "u", GroupName: "a", Home: nowhere}}})
+		groups: map[string][]string{"b": nil, "a": {"u"}}, users: map[string]User{"u": {Name: "u", GroupName: "a", Home: nowhere}}})
 	if want := map[string]string{"usr/bin/vi": "/usr/bin/vim.basic", "usr/bin/tool": "/usr/bin/tool.one"}; !maps.Equal(d.Links, want) {
 		t.Errorf("links %v, want %v", d.Links, want)
 	}
 	if want := map[string]string{"usr/bin/tool.one": "4755"}; !maps.Equal(d.Modes, want) {
 		t.Errorf("modes %v, want %v", d.Modes, want)
 	}
-	if got, want := string(d.manifest()), "group a -\ngroup b -\nuser u - a /nonexistent\n"; got != want {
+	if got, want := string(d.manifest()), "group a - u\ngroup b -\nuser u - a /nonexistent\n"; got != want {
 		t.Errorf("manifest %q, want %q", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package tcz
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,12 +14,24 @@ var keywords = []string{"if", "elif", "then", "else", "while", "do", "!", "{"}
 // a command with a variable or a substitution in it is left out, and so is what
 // a redirection leads to.
 func commands(script string) [][]string {
-	l := &lexer{}
+	l, until := &lexer{}, ""
 	for line := range strings.Lines(strings.ReplaceAll(script, "\\\n", " ")) {
+		if until != "" {
+			if strings.TrimSpace(line) == until {
+				until = ""
+			}
+			continue
+		}
+		if at := hereDocument.FindStringSubmatchIndex(line); at != nil && l.quote == 0 {
+			until, line = line[at[2]:at[3]], line[:at[0]]+"\n"
+		}
 		l.line(line)
 	}
 	return l.list
 }
+
+// hereDocument begins lines that are no commands, up to one with its word.
+var hereDocument = regexp.MustCompile(`<<-?[ \t]*[\\'"]?([A-Za-z_]\w*)`)
 
 // lexer is what was read of a script so far.
 type lexer struct {
