@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // client runs one of the archive's own clients on this host. The ssh that it
@@ -74,6 +75,46 @@ func (b *box) script(name string, argv []string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// forward makes a socket of the machine one of this host, as ssh -L does.
+func (b *box) forward(socket string) (here string, end func()) {
+	b.t.Helper()
+	here = filepath.Join(b.tools, strings.ReplaceAll(strings.Trim(socket, "/"), "/", "-"))
+	os.Remove(here)
+	cmd := exec.CommandContext(b.t.Context(), filepath.Join(b.tools, "ssh"), "-N", "-L", here+":"+socket, "box")
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(here); err == nil {
+			break
+		}
+	}
+	return here, func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
+// project is one of two services, of which one answers by its name.
+const project = "services:\n  one:\n    image: tiny\n    command: nc -ll -p 80 -e echo one\n  two:\n    image: tiny\n    command: sleep 100000\n"
+
+// composes brings that project up and down by the compose of this host, with a
+// name for its image, and counts what runs in the machine.
+func (b *box) composes(engine, client, image string) {
+	b.t.Helper()
+	file := filepath.Join(b.tools, "compose.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(project, "tiny", image)), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	compose := []string{"docker", "-H", engine, "compose", "-p", "far", "-f", file}
+	b.client(append(compose, "up", "-d", "--quiet-pull")...)
+	b.expect("services of a project from afar", "2", client+" ps -q --filter label=com.docker.compose.project=far | wc -l")
+	if got := b.client(append(compose, "exec", "-T", "two", "sh", "-c", "nc one 80 </dev/null")...); got != "one" {
+		b.t.Errorf("one service by its name from the other: %q", got)
+	}
+	b.client(append(compose, "down", "-t", "1")...)
 }
 
 // recipe is how an image is built.

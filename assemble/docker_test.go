@@ -3,12 +3,10 @@ package assemble_test
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"floe/internal/arch"
 	"floe/qemu"
@@ -35,6 +33,7 @@ func TestDocker(t *testing.T) {
 		{"kernel", dockerKernel},
 		{"what the kernel's patches touch", dockerPatches},
 		{"pull and run with limits", dockerLimits},
+		{"what is kept where", dockerKept},
 		{"network", dockerNetwork},
 		{"a registry by TLS", func(b *box) { b.trusts("docker", "/etc/docker") }},
 		{"build", dockerBuild},
@@ -50,18 +49,8 @@ func dockerClient(b *box) {
 		b.t.Errorf("docker -H ssh://: %q", got)
 	}
 	// The same by a socket that ssh -L makes here.
-	socket := filepath.Join(b.tools, "docker.sock")
-	forward := exec.CommandContext(b.t.Context(), filepath.Join(b.tools, "ssh"), "-N", "-L", socket+":/run/docker.sock", "box")
-	if err := forward.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	defer forward.Wait()
-	defer forward.Process.Kill()
-	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(100 * time.Millisecond) {
-		if _, err := os.Stat(socket); err == nil {
-			break
-		}
-	}
+	socket, end := b.forward("/run/docker.sock")
+	defer end()
 	if got := b.client("docker", "-H", "unix://"+socket, "version", "--format", "{{.Server.Os}}"); got != "linux" {
 		b.t.Errorf("through ssh -L: %q", got)
 	}
@@ -75,11 +64,21 @@ func dockerInfo(b *box) {
 			b.t.Errorf("%s in\n%s", bad, got)
 		}
 	}
-	for _, want := range []string{"Cgroup Version: 2", "Cgroup Driver: cgroupfs", "Storage Driver: overlay2", "apparmor", "Profile: builtin", "Live Restore Enabled: true"} {
+	for _, want := range []string{"Cgroup Version: 2", "Docker Root Dir: /var/lib/docker", "Init Binary: docker-init", "Cgroup Driver: cgroupfs", "Storage Driver: overlay2", "apparmor", "Profile: builtin", "Live Restore Enabled: true"} {
 		if !strings.Contains(got, want) {
 			b.t.Errorf("no %q in\n%s", want, got)
 		}
 	}
+}
+
+// dockerKept wants the logs of what is supervised to be bound, and state in /run.
+func dockerKept(b *box) {
+	for _, name := range []string{"docker", "containerd"} {
+		b.expect("what the log of "+name+" is bound to", "s1000000\nn2", "cat /var/log/"+name+"/config")
+		b.run("test -s /var/log/" + name + "/current && sv status /run/service/" + name + " | grep -q ^run")
+	}
+	b.run("test -S /run/docker.sock && test -d /run/docker && test -S /run/containerd/containerd.sock")
+	b.expect("process 1 with --init", "docker-init", "docker run --rm --init tiny sh -c 'cat /proc/1/comm'")
 }
 
 func dockerLimits(b *box) {
@@ -150,20 +149,11 @@ func dockerCompose(b *box) {
 		b.t.Fatal(err)
 	}
 	b.run("tce-load -wi compose")
-	const project = "services:\n  one:\n    image: tiny\n    command: nc -ll -p 80 -e echo one\n  two:\n    image: tiny\n    command: sleep 100000\n"
 	b.feed(strings.NewReader(project), "mkdir -p p && cat >p/compose.yaml && cd p && docker compose up -d --quiet-pull")
 	b.expect("services of a project", "2", "cd p && docker compose ps -q | wc -l")
 	b.expect("one service by its name from the other", "one", "cd p && docker compose exec -T two sh -c 'nc one 80 </dev/null'")
 	b.run("cd p && docker compose down -t 1")
-	// The same project by the compose of this host.
-	from := filepath.Join(b.tools, "compose.yaml")
-	if err := os.WriteFile(from, []byte(project), 0o600); err != nil {
-		b.t.Fatal(err)
-	}
-	compose := []string{"docker", "-H", "ssh://box", "compose", "-p", "far", "-f", from}
-	b.client(append(compose, "up", "-d", "--quiet-pull")...)
-	b.expect("services of a project from afar", "2", "docker ps -q --filter label=com.docker.compose.project=far | wc -l")
-	b.client(append(compose, "down", "-t", "1")...)
+	b.composes("ssh://box", "docker", "tiny")
 }
 
 func dockerPowerCut(b *box) {

@@ -25,6 +25,7 @@ func TestPodman(t *testing.T) {
 		{"root", func(b *box) { podmanWorks(b, "sudo podman", rootSocket, "8080") }},
 		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
 		{"build", podmanBuild},
+		{"compose", podmanCompose},
 		{"power cut", podmanPowerCut},
 		{"reboot", podmanReboot},
 	})
@@ -84,6 +85,13 @@ func podmanWorks(b *box, podman, socket, published string) {
 	if podman == "sudo podman" && !(strings.Contains(got, "containers-default") && strings.Contains(got, " (enforce)\n")) {
 		b.t.Errorf("no AppArmor profile is in force: %q", got)
 	}
+	if socket == userSocket {
+		// And the user's own, without a service.
+		got := b.run("podman run --rm " + limits + " tiny sh -c '" + strings.ReplaceAll(readAll, "'", `'\''`) + "'")
+		if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) {
+			b.t.Errorf("from inside, without a service: got %q, want it to begin with %q", got, want)
+		}
+	}
 	b.run(podman + " run -d --name web -p " + published + ":80 tiny nc -ll -p 80 -e echo hello from a container")
 	guest, err := strconv.Atoi(published)
 	if err != nil {
@@ -99,12 +107,23 @@ func podmanWorks(b *box, podman, socket, published string) {
 // podmanBuild builds by the podman of this host, and by the user's own without a
 // service.
 func podmanBuild(b *box) {
+	b.expect("process 1 with --init", "catatonit", "sudo podman run --rm --init tiny sh -c 'cat /proc/1/comm'")
 	for podman, socket := range map[string]string{"sudo podman": rootSocket, userPodman: userSocket} {
 		b.client(append(b.podmanAt(socket), "build", "-q", "-t", "made", b.recipe())...)
 		b.expect("what was built", "built", podman+" run --rm made")
 	}
 	b.feed(strings.NewReader(recipe), "podman build -q -t made-here -")
 	b.expect("what was built here", "built", "podman run --rm made-here")
+}
+
+// podmanCompose has docker's client and compose talk to podman, through sockets
+// that ssh -L makes here.
+func podmanCompose(b *box) {
+	for podman, socket := range map[string]string{"sudo podman": rootSocket, userPodman: userSocket} {
+		here, end := b.forward(socket)
+		b.composes("unix://"+here, podman, "localhost/tiny")
+		end()
+	}
 }
 
 // podmanPowerCut ends the machine while containers write.

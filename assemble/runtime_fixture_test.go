@@ -79,7 +79,7 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 	proxy := httptest.NewServer(b.proxy())
 	t.Cleanup(proxy.Close)
 	spec := f.spec(filepath.Join(t.TempDir(), runtime+".iso"))
-	spec.Arch, spec.Runtimes = a, []string{runtime}
+	spec.Arch, spec.Runtimes = a, strings.Split(runtime, ",")
 	at := func(url string) string { return "http://" + net.JoinHostPort(host, port(t, url)) }
 	for i, c := range codes {
 		codes[i] = strings.ReplaceAll(c, "REGISTRY", net.JoinHostPort(host, b.registry))
