@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
+	"floe/assemble"
 	"floe/internal/arch"
 	"floe/qemu"
 )
@@ -42,13 +45,33 @@ func TestARM64(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if got := say(t, c, "uname -m; id -un; hostname; test -d /sys/firmware/efi && echo uefi"); got != "aarch64\nfloe\ntestbox\nuefi" {
+			if got := say(t, c, "uname -m; id -un; hostname; ls -d /sys/firmware/efi /sys/firmware/acpi/tables/DSDT"); got != "aarch64\nfloe\ntestbox\n/sys/firmware/efi\n/sys/firmware/acpi/tables/DSDT" {
 				t.Errorf("got %q", got)
 			}
 			greeted(t, port)
 			stopCleanly(t, r)
 		})
 	}
+	t.Run("by a device tree", func(t *testing.T) { bootsByDeviceTree(t, image.Path, key) })
+}
+
+// bootsByDeviceTree has QEMU itself load what the boot loader would, without UEFI,
+// as 'floe run --boot-codes' does.
+func bootsByDeviceTree(t *testing.T, image string, key ssh.Signer) {
+	l, err := assemble.Load(t.Context(), image, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startOn(t, arch.ARM64, qemu.Direct(l.Kernel, l.Initrds, strings.Join(append(l.Args, "host=direct"), " ")))
+	c, err := login(t, r, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := say(t, c, "tr '\\0' '\\n' </proc/device-tree/compatible; hostname; ls /sys/firmware/efi 2>/dev/null"); got != "linux,dummy-virt\ndirect" {
+		t.Errorf("got %q", got)
+	}
+	stopCleanly(t, r)
 }
 
 // greeted wants the greeting of a console in the log of a serial port, soon.
@@ -77,9 +100,11 @@ func TestARM64Docker(t *testing.T) {
 		{"client over ssh", dockerClient},
 		{"info without warnings", dockerInfo},
 		{"kernel", dockerKernel},
+		{"what the kernel's patches touch", dockerPatches},
 		{"pull and run with limits", dockerLimits},
 		{"network", dockerNetwork},
 		{"build", dockerBuild},
+		{"floe itself", floeItself},
 		{"from a stick", func(b *box) {
 			stopCleanly(b.t, b.r)
 			b.boot(qemu.USBStick)

@@ -19,10 +19,15 @@ const (
 	plainMagicAt   = 56
 )
 
+// unpacksItself says whether a kernel is one that unpacks itself under UEFI.
+func unpacksItself(image []byte) bool {
+	return len(image) >= 64 && bytes.HasPrefix(image, []byte("MZ")) && string(image[zbootMagicAt:][:4]) == "zimg"
+}
+
 // plainKernel takes the kernel out of one that unpacks itself under UEFI, for
 // firmware that is no UEFI.
 func plainKernel(image []byte) ([]byte, error) {
-	if len(image) < 64 || !bytes.HasPrefix(image, []byte("MZ")) || string(image[zbootMagicAt:][:4]) != "zimg" {
+	if !unpacksItself(image) {
 		return nil, errors.New("the kernel is none that unpacks itself under UEFI")
 	}
 	if kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0}); string(kind) != "zstd" {

@@ -99,6 +99,12 @@ func TestRaspberryPi(t *testing.T) {
 	if again.image.SHA256 != p.image.SHA256 {
 		t.Errorf("built again, the image is %s, not %s", again.image.SHA256, p.image.SHA256)
 	}
+	// The same with a runtime, which makes the boot partition larger.
+	seal := newPi(t, "podman")
+	seal.ask(t, "sfdisk", "--verify", "card.img")
+	if list := seal.read(t, "cde/onboot.lst"); list != "podman.tcz\n" || seal.read(t, "cde/optional/podman.tcz") == "" {
+		t.Errorf("with podman, the card loads %q", list)
+	}
 	p.bootPi3(t)
 }
 

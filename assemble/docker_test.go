@@ -75,7 +75,7 @@ func dockerInfo(b *box) {
 func dockerKept(b *box) {
 	for _, name := range []string{"docker", "containerd"} {
 		b.expect("what the log of "+name+" is bound to", "s1000000\nn2", "cat /var/log/"+name+"/config")
-		b.run("test -s /var/log/" + name + "/current && sv status /run/service/" + name + " | grep -q ^run")
+		b.run("test -s /var/log/" + name + "/current && sudo sv status /run/service/" + name + " | grep -q ^run")
 	}
 	b.run("test -S /run/docker.sock && test -d /run/docker && test -S /run/containerd/containerd.sock")
 	b.expect("process 1 with --init", "docker-init", "docker run --rm --init tiny sh -c 'cat /proc/1/comm'")
@@ -215,7 +215,7 @@ func checkDisk(b *box) {
 		where = "data.raw"
 	}
 	output(b.t, root, dir, "e2fsck", "-f", "-n", where)
-	got := output(b.t, root, dir, "dumpe2fs", "-h", where)
+	got := output(b.t, root, dir, "tune2fs", "-l", where)
 	if !strings.Contains(got, "Filesystem state:         clean\n") || strings.Contains(got, "needs_recovery") {
 		b.t.Errorf("the file system is not clean: %s", got)
 	}

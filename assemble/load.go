@@ -20,7 +20,7 @@ import (
 
 // Loaded is what the boot loader of an image would load for its usual entry.
 type Loaded struct {
-	Kernel  string   // path of a copy
+	Kernel  string   // path of a copy; of one that unpacks itself under UEFI, what is in it
 	Initrds []string // paths of copies, in their order
 	Args    []string // words of the kernel's command line
 }
@@ -140,6 +140,9 @@ func load(ctx context.Context, image, dir string) (l Loaded, err error) {
 	if l.Kernel, err = read(kernelPath); err != nil {
 		return l, err
 	}
+	if err = makePlain(l.Kernel); err != nil {
+		return l, err
+	}
 	for _, name := range []string{corePath, personalPath} {
 		path, err := read(name)
 		if err != nil {
@@ -153,4 +156,17 @@ func load(ctx context.Context, image, dir string) (l Loaded, err error) {
 	}
 	l.Args, err = grub.ReadLine(menu)
 	return l, err
+}
+
+// makePlain puts what a kernel holds that unpacks itself under UEFI in its place:
+// QEMU 8.2 unpacks such a one itself only if it is compressed with gzip.
+func makePlain(path string) error {
+	image, err := os.ReadFile(path)
+	if err != nil || !unpacksItself(image) {
+		return err
+	}
+	if image, err = plainKernel(image); err != nil {
+		return err
+	}
+	return os.WriteFile(path, image, 0o600)
 }

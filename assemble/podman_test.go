@@ -107,7 +107,7 @@ func podmanWorks(b *box, podman, socket, published string) {
 // podmanBuild builds by the podman of this host, and by the user's own without a
 // service.
 func podmanBuild(b *box) {
-	b.expect("process 1 with --init", "catatonit", "sudo podman run --rm --init tiny sh -c 'cat /proc/1/comm'")
+	b.expect("process 1 with --init", "podman-init", "sudo podman run --rm --init tiny sh -c 'cat /proc/1/comm'")
 	for podman, socket := range map[string]string{"sudo podman": rootSocket, userPodman: userSocket} {
 		b.client(append(b.podmanAt(socket), "build", "-q", "-t", "made", b.recipe())...)
 		b.expect("what was built", "built", podman+" run --rm made")

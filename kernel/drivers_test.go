@@ -57,9 +57,17 @@ var drivers = []struct {
 	{"USB 1 of Intel and VIA", []arch.Arch{arch.AMD64}, "USB_UHCI_HCD"},
 	{"USB of the Raspberry Pi 3", []arch.Arch{arch.ARM64}, "USB_DWC2 USB_DWC2_HOST"},
 
+	// Consoles, and what servers tell by ACPI.
+	{"a PC's serial ports", arch.All(), "SERIAL_8250 SERIAL_8250_CONSOLE SERIAL_8250_PCI SERIAL_8250_PNP"},
+	{"serial ports of Arm machines", []arch.Arch{arch.ARM64}, "SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE SERIAL_8250_DW SERIAL_OF_PLATFORM"},
+	{"servers' buses and interrupts", []arch.Arch{arch.ARM64}, "PNP PCI_HOST_GENERIC PCI_ECAM ARM_SMMU ARM_SMMU_V3 ARM_GIC_V3_ITS EFI_ZBOOT"},
+	{"servers' processors", []arch.Arch{arch.ARM64}, "ACPI_CPPC_CPUFREQ ARM64_AMU_EXTN ARM_PMU ARM64_SVE ACPI_NUMA"},
+	{"programs of 32 bits", []arch.Arch{arch.ARM64}, "COMPAT COMPAT_32BIT_TIME KUSER_HELPERS UID16"},
+
 	// Disks of hypervisors and clouds.
 	{"virtio's disks", arch.All(), "VIRTIO_BLK SCSI_VIRTIO"},
 	{"Hyper-V's disks", arch.All(), "HYPERV_STORAGE"},
+	{"Hyper-V's clock, power and memory", arch.All(), "HYPERV_UTILS HYPERV_BALLOON"},
 	{"VMware's disks", []arch.Arch{arch.AMD64}, "VMWARE_PVSCSI"},
 	{"Xen's disks", []arch.Arch{arch.AMD64}, "XEN_BLKDEV_FRONTEND"},
 }

@@ -89,11 +89,19 @@ func DetectAccel(guest arch.Arch, h Host) Accel {
 		f.Close()
 		return Accel{KVM: true, Device: device}
 	case errors.Is(err, fs.ErrNotExist):
-		return Accel{Reason: h.KVM + " is not there", Mend: "load its module: sudo modprobe kvm_intel, or kvm_amd"}
+		return Accel{Reason: h.KVM + " is not there", Mend: noKVM()[h.Arch]}
 	case errors.Is(err, fs.ErrPermission):
 		return Accel{Reason: "no permission for " + h.KVM, Mend: "sudo usermod -aG kvm $USER, then log in anew"}
 	}
 	return Emulate(err.Error())
+}
+
+// noKVM tells what brings /dev/kvm, by the host's architecture.
+func noKVM() map[arch.Arch]string {
+	return map[arch.Arch]string{
+		arch.AMD64: "load its module: sudo modprobe kvm_intel, or kvm_amd",
+		arch.ARM64: "it is part of most kernels; the firmware has to start the kernel at EL2",
+	}
 }
 
 // hasFlag says whether the first processor in a cpuinfo file shows one of the

@@ -48,6 +48,7 @@ func TestArgsGolden(t *testing.T) {
 	}
 	rows := []row{
 		{"amd64-kvm", arch.AMD64, Accel{KVM: true}, []Option{Boot(CDROM, "/i/floe.iso"), CPUs(2), SSH(2222), Port(8080, 80), Isolated(), NoReboot(), Extra("-trace", "x")}},
+		{"arm64-kvm", arch.ARM64, Accel{KVM: true}, []Option{Boot(CDROM, "/i/floe.iso"), CPUs(2)}},
 		{"amd64-direct", arch.AMD64, Accel{}, []Option{Direct("/k", []string{"/a", "/b"}, "console=ttyS0 quiet"), Data("/d,1", "floe-data")}},
 		{"arm64-direct", arch.ARM64, Accel{}, []Option{Direct("/k", []string{"/a"}, ""), Memory(64), ShareFolder("/src,1", "host")}},
 		{"arm64-two-cds", arch.ARM64, Accel{}, []Option{Boot(CDROM, "/1.iso"), Boot(CDROM, "/2.iso")}},

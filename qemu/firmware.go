@@ -68,8 +68,15 @@ func FindFlash(root string, guest arch.Arch) (Flash, error) {
 	if err == nil {
 		err = errors.Join(append(reasons, errors.New("no firmware descriptor fits"))...)
 	}
-	return Flash{}, fault.New(fault.Missing, "find the UEFI firmware for", string(guest), err,
-		"install the package ovmf (amd64) or qemu-efi-aarch64 (arm64), or boot with BIOS")
+	return Flash{}, fault.New(fault.Missing, "find the UEFI firmware for", string(guest), err, noFlash()[guest])
+}
+
+// noFlash tells what brings the firmware, by the guest's architecture.
+func noFlash() map[arch.Arch]string {
+	return map[arch.Arch]string{
+		arch.AMD64: "install the package ovmf, or boot with BIOS",
+		arch.ARM64: "install the package qemu-efi-aarch64",
+	}
 }
 
 // descriptors lists the descriptor files below root in order of precedence.

@@ -85,20 +85,31 @@ func ParseVersion(out string) (Version, error) {
 // Emulator is the name of QEMU's program for a guest: "qemu-system-x86_64".
 func Emulator(guest arch.Arch) string { return "qemu-system-" + guest.QEMU() }
 
-// FindHost finds the host's own QEMU for a guest. That it is absent or older
-// than min is a fault.Missing, and no reason to give up: the archive has one.
+// FindHost finds the host's own QEMU for a guest. That it is absent, older than
+// min or without the firmware that every machine of the guest needs is a
+// fault.Missing, and no reason to give up: the archive has all of it.
 func FindHost(ctx context.Context, guest arch.Arch, min Version) (Program, error) {
+	return findHost(ctx, guest, min, "/")
+}
+
+// findHost is FindHost with firmware below root.
+func findHost(ctx context.Context, guest arch.Arch, min Version, root string) (Program, error) {
 	name := Emulator(guest)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return Program{}, missing(name, errors.New("it is not on the PATH"))
 	}
-	p := Program{Argv: []string{path}, Root: "/"}
+	p := Program{Argv: []string{path}, Root: root}
 	if p.Version, err = p.ask(ctx); err != nil {
 		return Program{}, missing(path, err)
 	}
 	if !p.Version.AtLeast(min) {
 		return Program{}, missing(path, fmt.Errorf("it is version %s; at least %d.%d is needed", p.Version, min.Major, min.Minor))
+	}
+	if guest == arch.ARM64 { // which has no BIOS
+		if _, err := FindFlash(root, guest); err != nil {
+			return Program{}, missing(path, err)
+		}
 	}
 	return p, nil
 }

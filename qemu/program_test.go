@@ -71,6 +71,23 @@ func TestFindHost(t *testing.T) {
 	}
 }
 
+// TestFindHostWithFirmware: a QEMU for arm64 is of use with firmware only.
+func TestFindHostWithFirmware(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	program(t, dir, "qemu-system-aarch64", "QEMU emulator version 9.1.0", 0)
+	_, err := findHost(t.Context(), arch.ARM64, MinVersion(), t.TempDir())
+	if fault.Code(err) != int(fault.Missing) || !strings.Contains(err.Error(), "UEFI firmware") {
+		t.Errorf("without firmware: %v", err)
+	}
+	root := firmware(t, map[string]string{"usr/share/qemu/firmware/60-edk2-aarch64.json": `{"interface-types": ["uefi"],
+		"mapping": {"device": "flash", "executable": {"filename": "/code", "format": "raw"}, "nvram-template": {"filename": "/vars", "format": "raw"}},
+		"targets": [{"architecture": "aarch64", "machines": ["virt-*"]}], "features": []}`}, "code", "vars")
+	if p, err := findHost(t.Context(), arch.ARM64, MinVersion(), root); err != nil || p.Root != root {
+		t.Errorf("with firmware: %+v, %v", p, err)
+	}
+}
+
 // firmware fills a root folder with descriptors and firmware files.
 func firmware(t *testing.T, descriptors map[string]string, files ...string) string {
 	t.Helper()

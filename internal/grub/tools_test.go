@@ -21,7 +21,7 @@ import (
 // tools gives GRUB, from Debian.
 func tools(t *testing.T) *sandbox.Root {
 	t.Helper()
-	return archivetest.Tools(t, "checks-grub", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin")
+	return archivetest.Tools(t, "checks-grub", "grub-common", "grub-pc-bin:amd64", "grub-efi-amd64-bin:amd64")
 }
 
 // TestBIOS makes the image for BIOS: the same each time, with nothing left in

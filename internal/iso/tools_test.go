@@ -32,7 +32,7 @@ type bench struct {
 // newBench masters an image and takes the tools from Debian.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	root := archivetest.Tools(t, "checks-iso", "xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "genisoimage", "grub-pc-bin")
+	root := archivetest.Tools(t, "checks-iso", "xorriso", "fdisk", "gdisk", "dosfstools", "mtools", "genisoimage", "grub-pc-bin:amd64")
 	b := &bench{t: t, run: root, dir: t.TempDir()}
 	hybrid, err := root.Path("/usr/lib/grub/i386-pc/boot_hybrid.img")
 	if err != nil {
@@ -227,6 +227,36 @@ func TestDataPartitionBehind(t *testing.T) {
 	want(t, b.ask("sgdisk", "--verify", "floe.iso"), `No problems found\..*`)
 	want(t, b.ask("sgdisk", "--print", "floe.iso"), ` +1 .*FLOE`, ` +2 .*EFI system partition`, ` +3 .*floe-data`)
 	b.ask("xorriso", "-indev", "floe.iso", "-find", "/boot/vmlinuz")
+}
+
+// TestWithoutBIOS has them look at an image for machines that have UEFI alone.
+func TestWithoutBIOS(t *testing.T) {
+	b := newBench(t)
+	s := b.spec
+	s.BIOS = nil
+	var err error
+	s.ESP, err = iso.ESP("FLOE", 0x1234abcd, epoch, []fat.File{{Path: "EFI/BOOT/BOOTAA64.EFI", Content: []byte("EFI image")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.layout, err = iso.Master(t.Context(), s, filepath.Join(b.dir, "floe.iso")); err != nil {
+		t.Fatal(err)
+	}
+	text := b.ask("xorriso", "-indev", "floe.iso", "-pvd_info", "-report_el_torito", "plain", "-report_system_area", "plain")
+	want(t, text,
+		`Volume id +: 'FLOE'`,
+		`System area summary: MBR protective-msdos-label .*GPT`,
+		`GPT partname local : +2 +EFI system partition`,
+		`El Torito boot img : +1 +UEFI +y +none +0x0000 +0x00 +\d+ +\d+`,
+	)
+	if strings.Contains(text, "BIOS") {
+		t.Errorf("something is for BIOS:\n%s", text)
+	}
+	want(t, b.ask("sfdisk", "--verify", "floe.iso"), `No errors detected\.`)
+	want(t, b.ask("sgdisk", "--verify", "floe.iso"), `No problems found\..*`)
+	b.piece("esp.img", b.layout.ESP)
+	b.ask("fsck.fat", "-n", "esp.img")
+	want(t, b.ask("mdir", "-i", "esp.img", "::EFI/BOOT"), `BOOTAA64 EFI +9 2026-01-02 +3:04 *`)
 }
 
 // TestESP has fsck.fat and mtools read the EFI system partition, as an image
