@@ -29,7 +29,7 @@ func demoCommand(out *terminal) *cobra.Command {
 		Example: "  floe demo\n  floe demo --runtime podman --memory 256\n  floe demo --runtime none --memory 128 --firmware uefi",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, err := demoPlan(cmd, arch.Host())
+			plan, err := planHere(cmd, arch.Host())
 			if err != nil {
 				return err
 			}
@@ -44,22 +44,8 @@ func demoCommand(out *terminal) *cobra.Command {
 		},
 	}
 	addPlanFlags(cmd)
-	cmd.Flags().Lookup("arch").DefValue = "this machine's"
+	archIsHosts(cmd)
 	return cmd
-}
-
-// demoPlan is the plan of the demo: where nobody said what architecture it is for, it is
-// the host's, since any other is emulated.
-func demoPlan(cmd *cobra.Command, host arch.Arch) (*steps.Plan, error) {
-	sources, err := planSources(cmd)
-	if err != nil {
-		return nil, err
-	}
-	if host.Known() {
-		sources = append(sources, steps.Source{Name: "this machine", Given: map[string][]string{"arch": {host.String()}}})
-	}
-	plan, _, err := steps.Resolve(sources...)
-	return plan, err
 }
 
 // demo builds, boots, looks, and powers off.

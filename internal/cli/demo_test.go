@@ -40,7 +40,7 @@ func TestDemoRunsNatively(t *testing.T) {
 			if err := cmd.ParseFlags(tt.args); err != nil {
 				t.Fatal(err)
 			}
-			plan, err := demoPlan(cmd, tt.host)
+			plan, err := planHere(cmd, tt.host)
 			if err != nil || plan.Output != tt.want {
 				t.Errorf("%+v, %v; want %s", plan, err, tt.want)
 			}
@@ -48,21 +48,22 @@ func TestDemoRunsNatively(t *testing.T) {
 	}
 }
 
+// shownRow is what is shown behind a name; a regular expression.
+type shownRow struct{ key, value string }
+
 // demoRows are what the demo shows, by the names that stand before it; each is a
 // regular expression. What the container says of its limits it read from inside.
-var demoRows = []struct{ key, value string }{
+var demoRows = []shownRow{
 	{"system", regexp.QuoteMeta("Floe " + assets.Version)},
 	{"kernel", `Linux 6\.\d+\.\d+-floe ` + arch.Host().QEMU()},
 	{"root", `root`},
 	{"memory", `\d+ MiB in all, \d+ MiB available`},
-	{steps.Docker, `\d+\.\d+\.\d+.*`}, // the version, as the engine says it
 	{"memory limit", `32 MiB`},
 	{"processors", `0\.5`},
 	{"processes", `at most 20`},
 	{"memory used", `[1-9]\d* KiB`},
 	{"process 1", `/bin/sh`},
 	{"seccomp", `a filter is in force`},
-	{"AppArmor", `docker-default \(enforce\)`},
 	{"ran for", `\d+\.\d s, from the command to its end`},
 	{"machine", `[1-9]\d* MiB of [1-9]\d* used by all`},
 }
@@ -73,18 +74,26 @@ func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine")
 	}
-	said := newPerson(t).must("demo")
-	for _, row := range demoRows {
-		if !regexp.MustCompile(`(?m)^ *` + row.key + ` +` + row.value + `$`).MatchString(said) {
-			t.Errorf("no row %s with %s in\n%s", row.key, row.value, said)
-		}
-	}
-	for _, line := range []string{
-		"floe run --detach floe-" + arch.Host().String() + ".iso",
-		"floe ssh docker run --rm -m 64m alpine uname -a",
+	const version = `\d+\.\d+\.\d+.*` // as the engine says it
+	for _, tt := range []struct {
+		args []string
+		rows []shownRow
+		then string
+	}{
+		{[]string{"demo"}, []shownRow{{steps.Docker, version}, {"AppArmor", `docker-default \(enforce\)`}}, "floe ssh docker run --rm -m 64m alpine uname -a"},
+		{[]string{"demo", "--runtime", "podman"}, []shownRow{{steps.Podman, version}, {"AppArmor", `containers-default-\S+ \(enforce\)`}},
+			"floe ssh sudo podman run --rm -m 64m alpine uname -a"},
 	} {
-		if !regexp.MustCompile(`(?m)^ +` + regexp.QuoteMeta(line) + `$`).MatchString(said) {
-			t.Errorf("%q is no line of\n%s", line, said)
+		said := newPerson(t).must(tt.args...)
+		for _, row := range append(tt.rows, demoRows...) {
+			if !regexp.MustCompile(`(?m)^ *` + row.key + ` +` + row.value + `$`).MatchString(said) {
+				t.Errorf("%q: no row %s with %s in\n%s", tt.args, row.key, row.value, said)
+			}
+		}
+		for _, line := range []string{"floe run --detach floe-" + arch.Host().String() + ".iso", tt.then} {
+			if !regexp.MustCompile(`(?m)^ +` + regexp.QuoteMeta(line) + `$`).MatchString(said) {
+				t.Errorf("%q: %q is no line of\n%s", tt.args, line, said)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/bootcode"
 	"floe/internal/fault"
 	"floe/internal/machines"
@@ -60,7 +61,7 @@ func design(cmd *cobra.Command, w wish) (*designed, error) {
 		planWas, _ = os.ReadFile(sh.PlanPath(w.name)) // it may not have one
 		d.plan, err = planOf(cmd, was, known...)
 	} else {
-		d.plan, _, err = resolvePlan(cmd, known...)
+		d.plan, err = planHere(cmd, arch.Host(), known...)
 	}
 	if err != nil {
 		return nil, err
@@ -160,8 +161,7 @@ func normal(s machines.Spec) machines.Spec {
 // comes from the spec.
 func planOf(cmd *cobra.Command, was machines.Spec, known ...steps.Source) (*steps.Plan, error) {
 	if cmd.Flags().Changed("config") {
-		plan, _, err := resolvePlan(cmd, known...)
-		return plan, err
+		return planHere(cmd, arch.Host(), known...)
 	}
 	own := steps.Source{Name: "the machine", Given: map[string][]string{
 		"arch": {was.Arch.String()}, "runtime": {runtimeWord(was.Runtimes)},

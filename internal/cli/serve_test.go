@@ -72,7 +72,7 @@ func TestServe(t *testing.T) {
 		t.Skip("boots a machine three times")
 	}
 	p := newPerson(t)
-	address := p.serving("openssh", "docker", "podman", "e2fsprogs")
+	address := p.serving("openssh", "docker", "podman", "e2fsprogs", "git", "buildx")
 	_, port, _ := net.SplitHostPort(address)
 	mirror := "http://10.0.2.2:" + port
 	p.must("build", "--runtime", "none", "--boot-codes", "tce.mirror="+mirror, "-o", "none.iso")
@@ -117,6 +117,12 @@ func TestServe(t *testing.T) {
 	for _, client := range []string{"docker", "sudo podman"} {
 		expect(client+" beside the other", "4", fmt.Sprintf("%s run --rm tiny /bin/wget -q -O - %s/%s | grep -c -e docker.tcz -e podman.tcz -e openssh.tcz -e e2fsprogs.tcz", client, mirror, assemble.SumsFile))
 	}
+	ssh("tce-load -wl git buildx")
+	expect("git", "one", "git init -q here && cd here && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one && git clone -q . ../there && git -C ../there log --format=%s")
+	expect("buildx", "built", `printf 'FROM tiny\nRUN ["/bin/sh", "-c", "echo built >/made"]\n' | docker buildx build -q -t made - >/dev/null && docker run --rm made /bin/busybox cat /made`)
+	// OpenSSH's server takes dropbear's place; this session goes on.
+	expect("who answers for ssh", "SSH-2.0-OpenSSH", `sudo ln -s /etc/sv/sshd /etc/service/ && for i in $(seq 150); do said=$(echo | busybox nc 127.0.0.1 22 | head -c 15); [ "$said" != SSH-2.0-OpenSSH ] || break; usleep 200000; done; echo "$said"`)
+	expect("a login by OpenSSH", "floe", `ssh-keygen -q -t ed25519 -N "" -f k && cat k.pub >>~/.ssh/authorized_keys && ssh -i k -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null floe@127.0.0.1 id -un 2>/dev/null`)
 	p.must("stop")
 
 	run()

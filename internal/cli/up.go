@@ -53,6 +53,7 @@ func upCommand(out *terminal) *cobra.Command {
 		}
 	}
 	addPlanFlags(cmd, keys...)
+	archIsHosts(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&w.image, "image", "", "boot this `IMAGE` instead of one of its own")
 	flags.StringVar(&w.disk, "disk", defaultDisk, "`SIZE` of its data disk; one that is there can grow; '' for none; without a runtime it has one only if named")
