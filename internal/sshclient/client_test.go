@@ -150,44 +150,6 @@ func TestRetriesUntilReady(t *testing.T) {
 	}
 }
 
-func TestOutOfTime(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := newServer(t).options()
-	o.Addr = l.Addr().String()
-	l.Close()
-	_, err = Dial(within(t, 300*time.Millisecond), o)
-	if fault.Code(err) != int(fault.Network) || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// slowToEnd is a context that says so a while after its deadline.
-type slowToEnd struct {
-	context.Context
-	deadline time.Time
-}
-
-func (c slowToEnd) Deadline() (time.Time, bool) { return c.deadline, true }
-
-// TestOutOfTimeMidway has the dialer find out before the context that the time
-// is over; that must not take the place of what was wrong all along.
-func TestOutOfTimeMidway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := newServer(t).options()
-	o.Addr = l.Addr().String()
-	l.Close()
-	ctx := slowToEnd{within(t, 400*time.Millisecond), time.Now().Add(200 * time.Millisecond)}
-	if _, err := Dial(ctx, o); !strings.Contains(err.Error(), "refused") {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestCancel(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
