@@ -146,7 +146,7 @@ func TestDataDiskAlone(t *testing.T) {
 		t.Fatal(f.err)
 	}
 	spec := f.spec(filepath.Join(t.TempDir(), "data.iso"))
-	spec.BootCodes = []string{"data=floe-data"}
+	spec.BootCodes = []string{"data=LABEL=floe-data"} // as README has it
 	image, err := f.builder.Image(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)

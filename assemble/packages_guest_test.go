@@ -241,6 +241,15 @@ func TestLoadRefuses(t *testing.T) {
 	g.refuses("tool: REFUSED", "tce-load", "-i", "tool")
 	g.write(optional+"/tool.tcz", "package tool")
 	g.succeeds("tce-load", "-i", "tool")
+	// A damaged download does not stand in the way of the medium's own.
+	g.add("medium", "extra", "", nil)
+	g.must(os.Rename(g.path("medium/extra.tcz.d"), g.path("medium/moved")))
+	g.must(os.Symlink("moved", g.path("medium/extra.tcz.d")))
+	g.write(optional+"/extra.tcz", "something else")
+	g.write("run/tce/dirs", g.path("medium")+"\n")
+	if out := g.succeeds("tce-load", "-i", "extra"); !strings.Contains(out, "REFUSED") {
+		t.Errorf("the damaged one is not told of: %s", out)
+	}
 }
 
 // A medium that cannot be read gives no sum, and that is not the right one.
@@ -286,6 +295,9 @@ func TestLoadFromMirror(t *testing.T) {
 	g.succeeds("tce-load", "-wi", g.path("elsewhere/brought.tcz"))
 	g.expect(optional+"/brought.tcz", "package brought")
 	g.expect("run/tce/dir/onboot.lst", "tool.tcz\nbrought.tcz\n")
+	g.write("elsewhere/tool.tcz", "not the one that is loaded")
+	g.refuses("REFUSED", "tce-load", "-wi", g.path("elsewhere/tool.tcz"))
+	g.expect(optional+"/tool.tcz", "package tool")
 	g.refuses("bad: REFUSED", "tce-load", "-wi", "bad")
 	for _, name := range []string{"bad.tcz", "bad.tcz.part"} {
 		if _, err := os.Stat(g.path(optional + "/" + name)); err == nil {

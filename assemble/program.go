@@ -29,7 +29,7 @@ func (b *Builder) QEMU(ctx context.Context, guest arch.Arch) (qemu.Program, erro
 	}
 	stage := report.Start(b.opt.Report, "qemu", "Find QEMU on this machine")
 	stage.Log(err.Error())
-	stage.Done("none that is recent: the archive's is used")
+	stage.Done("none that is recent and whole: the archive's is used")
 	program, failed := b.ArchiveQEMU(ctx, guest)
 	if failed == nil || ctx.Err() != nil {
 		return program, failed
@@ -45,6 +45,9 @@ func noQEMU(archive, host error) error {
 	}
 	if more := fault.Hint(archive); more != "" {
 		hint += "; or " + more
+	}
+	if firmware, ok := errors.AsType[*fault.Error](errors.Unwrap(host)); ok && firmware.Hint != "" {
+		hint = firmware.Hint
 	}
 	why := host
 	if f, ok := errors.AsType[*fault.Error](host); ok {

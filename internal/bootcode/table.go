@@ -33,7 +33,7 @@ func All() []Code {
 		{Key: "tce.mirror", Form: &webAddress, Page: Packages, Example: "tce.mirror=http://10.0.2.2:8000/tcz", Help: "where tce-load -w fetches packages",
 			Manual: "Each package is checked against the SHA-256 list inside the image, or against the mirror's own if that is signed by a key that may log in, so the mirror need not be trusted."},
 		{Key: "waitusb", Form: &wait, Page: Packages, Default: "10 for packages", Example: "waitusb=20:LABEL=stuff", Help: "wait up to N seconds for the disk, no longer than needed",
-			Manual: "Polls for the medium with packages, or for the disk of that label or UUID, and goes on the moment it appears. A data disk that shows itself late is waited for with `waitusb=20:LABEL=floe-data`."},
+			Manual: "Polls for the medium with packages, or for the disk of that label or UUID, and goes on the moment it appears. It is also how long `data=` waits: `data=LABEL=floe-data waitusb=20`."},
 		{Key: "data", Form: &dataDisk, Page: Packages, Default: "LABEL=floe-data", Example: "data=UUID=0f5b-11aa", Help: "disk for containers, images, home; none: memory only",
 			Manual: "The disk that keeps containers, images, host keys and the home folder. A partition that Floe made, by its name `floe-data`, grows with its disk; one of your own stays as large as it is."},
 		{Key: "format", Form: &device, Page: Packages, Example: "format=vda", Help: "make this EMPTY disk the data disk",

@@ -23,10 +23,13 @@ type chores struct {
 	groups map[string][]string // members, by name
 	users  map[string]User
 	modes  map[string]string // octal, by path
+	suid   map[string]bool   // paths that "chmod u+s" was said of
+	theirs map[string]bool   // paths that were given to another user
 }
 
 func newChores() *chores {
-	return &chores{links: map[string]link{}, groups: map[string][]string{}, users: map[string]User{}, modes: map[string]string{}}
+	return &chores{links: map[string]link{}, groups: map[string][]string{}, users: map[string]User{}, modes: map[string]string{},
+		suid: map[string]bool{}, theirs: map[string]bool{}}
 }
 
 // link is an alternative: the one of the highest priority is made.
@@ -77,8 +80,12 @@ func (ch *chores) deb(file string) error {
 		if err != nil {
 			return err
 		}
-		if h.Typeflag == tar.TypeReg && h.Mode&setuid != 0 && h.Uid == 0 {
-			ch.modes[installed(path.Clean(h.Name))] = strconv.FormatInt(h.Mode&^setgid, 8)
+		name, mode := installed(path.Clean(h.Name)), h.Mode
+		if ch.suid[name] {
+			mode |= setuid
+		}
+		if _, said := ch.modes[name]; !said && h.Typeflag == tar.TypeReg && mode&setuid != 0 && h.Uid == 0 {
+			ch.modes[name] = strconv.FormatInt(mode&0o7777&^setgid, 8)
 		}
 	}
 }
@@ -99,13 +106,15 @@ func (ch *chores) command(words []string) {
 	case "update-alternatives":
 		ch.alternatives(words[1:])
 	case "addgroup", "groupadd":
-		ch.group(newAccount(words[1:]).name)
+		ch.group(newAccount(words[1:], groupValues).name)
 	case "adduser":
-		ch.adduser(newAccount(words[1:]), false)
+		ch.adduser(newAccount(words[1:], userValues), false)
 	case "useradd": // with a group of its own (USERGROUPS_ENAB of login.defs(5))
-		ch.adduser(newAccount(words[1:]), true)
-	case "chown": // so that it is setuid to another
-		delete(ch.modes, installed(words[len(words)-1]))
+		ch.adduser(newAccount(words[1:], userValues), true)
+	case "chown":
+		if len(words) == 3 && !strings.HasPrefix(words[1], "root") && !strings.HasPrefix(words[1], ":") {
+			ch.theirs[installed(words[2])] = true // where it is setuid, then to another than root
+		}
 	case "chmod":
 		if len(words) == 3 {
 			ch.chmod(words[1], words[2])
@@ -116,7 +125,7 @@ func (ch *chores) command(words []string) {
 // chmod takes what lets programs act for somebody else.
 func (ch *chores) chmod(mode, file string) {
 	if mode == "u+s" {
-		mode = "4755"
+		ch.suid[installed(file)] = true
 	}
 	if n, err := strconv.ParseInt(mode, 8, 32); err == nil && n&setuid != 0 {
 		ch.modes[installed(file)] = strconv.FormatInt(n&0o7777&^setgid, 8)
@@ -142,10 +151,13 @@ func (ch *chores) alternatives(args []string) {
 	}
 }
 
-// withValue are the options of adduser(8), addgroup(8), useradd(8) and groupadd(8)
-// that a word follows, besides those of account.
-var withValue = strings.Fields("--gecos --comment -c --shell -s --uid -u --firstuid --lastuid --firstgid --lastgid --conf -K --key " +
-	"-G --groups -b --base-dir -k --skel -e --expiredate -f --inactive -p --password -R --root -P --prefix")
+// Options that a word follows, besides those of account: of adduser(8) and
+// useradd(8), and of addgroup(8) and groupadd(8).
+var (
+	userValues = strings.Fields("--gecos --comment -c --shell -s --uid -u --firstuid --lastuid --firstgid --lastgid --conf -K --key " +
+		"-G --groups -b --base-dir -k --skel -e --expiredate -f --inactive -p --password -R --root -P --prefix")
+	groupValues = strings.Fields("--firstgid --lastgid --conf -K --key -p --password -R --root -P --prefix -U --users")
+)
 
 // account is what the arguments of these programs say.
 type account struct {
@@ -153,7 +165,7 @@ type account struct {
 	system, own, shared bool   // of a service; with a group of its name; without one
 }
 
-func newAccount(args []string) (a account) {
+func newAccount(args, withValue []string) (a account) {
 	for i := 0; i < len(args); i++ {
 		option, value, attached := strings.Cut(args[i], "=")
 		next := func() string {
@@ -187,8 +199,10 @@ func newAccount(args []string) (a account) {
 func (ch *chores) adduser(a account, own bool) {
 	group := "nogroup"
 	switch {
-	case a.group != "":
+	case validUser.MatchString(a.group):
 		group = a.group
+	case a.group != "": // a number: none that is known here
+		group = a.name
 	case a.own || own && !a.shared:
 		group = a.name
 	}
@@ -271,7 +285,7 @@ func (c *choice) with(d *Definition, ch *chores) {
 		}
 	}
 	for name, mode := range ch.modes {
-		if packed[name] {
+		if packed[name] && !ch.theirs[name] {
 			d.Modes[name] = mode
 		}
 	}

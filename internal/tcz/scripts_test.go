@@ -19,6 +19,9 @@ func TestCommands(t *testing.T) {
 		"a 'b\nc' d\n":                       {{"a", "b\nc", "d"}},
 		"a <<EOF\nit's text\nEOF\nb\n":       {{"a"}, {"b"}},
 		"a <<-'E' >f\n\tadduser x\n\tE\nb\n": {{"a"}, {"b"}},
+		"a \"b\\\"c\" don\\'t\nd\n":          {{"a", `b"c`, "don't"}, {"d"}},
+		"a $((1 << n))\nb\n":                 {{"1"}, {"b"}},
+		"# a <<EOF\nb\n":                     {{"b"}},
 		"":                                   nil,
 	} {
 		if got := commands(script); !reflect.DeepEqual(got, want) {
@@ -58,6 +61,10 @@ chmod 2755 /usr/bin/shadowy
 adduser somebody
 	chmod 4755 /bin/fusermount3
 chmod u+s /usr/bin/fping
+chown daemon:daemon /usr/bin/ours
+chmod 4755 /usr/bin/ours
+groupadd -r -f forced
+useradd -r -g 33 numbered
 chmod 0755 /usr/bin/plain
 adduser --system --home relative odd
 adduser --system "$USER"
@@ -73,20 +80,24 @@ adduser --system "$USER"
 	if !maps.Equal(ch.links, links) {
 		t.Errorf("links %v", ch.links)
 	}
-	if got, want := slices.Sorted(maps.Keys(ch.groups)), []string{"broker", "daemond", "lonely", "pals", "plain", "tcpdump", "xd"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(ch.groups)), []string{"broker", "daemond", "forced", "lonely", "numbered", "pals", "plain", "tcpdump", "xd"}; !slices.Equal(got, want) {
 		t.Errorf("groups %v, want %v", got, want)
 	}
 	if got := ch.groups["pals"]; !slices.Equal(got, []string{"plain"}) {
 		t.Errorf("members %q", got)
 	}
 	users := map[string]User{
-		"xe": {Name: "xe", GroupName: "nogroup", Home: nowhere}, "guest": {Name: "guest", GroupName: "pals", Home: "/"},
+		"numbered": {Name: "numbered", GroupName: "numbered", Home: nowhere},
+		"xe":       {Name: "xe", GroupName: "nogroup", Home: nowhere}, "guest": {Name: "guest", GroupName: "pals", Home: "/"},
 		"tcpdump": {Name: "tcpdump", GroupName: "tcpdump", Home: nowhere}, "broker": {Name: "broker", GroupName: "broker", Home: "/var/lib/broker"},
 		"xd": {Name: "xd", GroupName: "xd", Home: "/run/x"}, "daemond": {Name: "daemond", GroupName: "daemond", Home: "/var/lib/d"},
 		"plain": {Name: "plain", GroupName: "plain", Home: nowhere},
 	}
-	if want := map[string]string{"usr/bin/fusermount3": "4755", "usr/bin/fping": "4755"}; !maps.Equal(ch.modes, want) {
+	if want := map[string]string{"usr/bin/fusermount3": "4755", "usr/bin/theirs": "4755", "usr/bin/ours": "4755"}; !maps.Equal(ch.modes, want) {
 		t.Errorf("modes %v", ch.modes)
+	}
+	if !ch.suid["usr/bin/fping"] || !ch.theirs["usr/bin/theirs"] || !ch.theirs["usr/bin/ours"] || len(ch.theirs) != 2 {
+		t.Errorf("setuid %v, of others %v", ch.suid, ch.theirs)
 	}
 	if !maps.Equal(ch.users, users) {
 		t.Errorf("users %v", ch.users)
@@ -103,7 +114,8 @@ func TestChoresLinks(t *testing.T) {
 	c.with(d, &chores{links: map[string]link{
 		"usr/bin/vi": {"usr/bin/vim.basic", 30}, "usr/bin/view": {"usr/bin/vim.basic", 30}, "usr/bin/ex": {"usr/bin/vim.basic", 30},
 		"usr/bin/other": {"usr/bin/not.here", 30}, "usr/bin/tool": {"usr/bin/tool.one", 1}, "var/lib/x": {"usr/bin/vim.basic", 1},
-	}, modes: map[string]string{"usr/bin/tool.one": "4755", "usr/bin/not.here": "4755"},
+	}, modes: map[string]string{"usr/bin/tool.one": "4755", "usr/bin/not.here": "4755", "usr/bin/view": "4755"},
+		theirs: map[string]bool{"usr/bin/view": true},
 		groups: map[string][]string{"b": nil, "a": {"u"}}, users: map[string]User{"u": {Name: "u", GroupName: "a", Home: nowhere}}})
 	if want := map[string]string{"usr/bin/vi": "/usr/bin/vim.basic", "usr/bin/tool": "/usr/bin/tool.one"}; !maps.Equal(d.Links, want) {
 		t.Errorf("links %v, want %v", d.Links, want)

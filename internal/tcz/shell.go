@@ -23,7 +23,7 @@ func commands(script string) [][]string {
 			continue
 		}
 		if at := hereDocument.FindStringSubmatchIndex(line); at != nil && l.quote == 0 {
-			until, line = line[at[2]:at[3]], line[:at[0]]+"\n"
+			until, line = line[at[2]:at[3]], line[:strings.Index(line, "<<")]+"\n"
 		}
 		l.line(line)
 	}
@@ -31,7 +31,7 @@ func commands(script string) [][]string {
 }
 
 // hereDocument begins lines that are no commands, up to one with its word.
-var hereDocument = regexp.MustCompile(`<<-?[ \t]*[\\'"]?([A-Za-z_]\w*)`)
+var hereDocument = regexp.MustCompile(`^[^#<(]*<<-?[ \t]*[\\'"]?([A-Za-z_]\w*)`)
 
 // lexer is what was read of a script so far.
 type lexer struct {
@@ -40,6 +40,7 @@ type lexer struct {
 	word   strings.Builder
 	in     bool // a word was begun; it may be empty, in quotes
 	quote  rune // 0 outside of quotes
+	esc    bool // the next one stands for itself
 	opaque bool // the command holds what only a shell knows
 }
 
@@ -49,8 +50,13 @@ func (l *lexer) line(line string) {
 		before := last
 		last = r
 		switch {
+		case l.esc:
+			l.word.WriteRune(r)
+			l.esc = false
+		case r == '\\' && l.quote != '\'':
+			l.esc, l.in = true, true
 		case r == '&' && (before == '>' || before == '<') && l.quote == 0: // of one redirection to another
-		case strings.ContainsRune("$`\\", r) && l.quote != '\'':
+		case strings.ContainsRune("$`", r) && l.quote != '\'':
 			l.opaque, l.in = true, true
 		case r == l.quote:
 			l.quote = 0
