@@ -88,8 +88,11 @@ func TestDataDisk(t *testing.T) {
 		}
 	}
 	b.consoleSays("PROBLEM: the data disk /dev/sda1 is damaged", "podman: REFUSED")
-	b.mends("/dev/sda1")
+	stopCleanly(t, b.r)
 }
+
+// damaged is the copy of a data disk that was spoilt, beside it.
+const damaged = "data.raw"
 
 // mends does what the console says to do about a damaged data disk, and wants the
 // note that was kept on it.
@@ -198,10 +201,9 @@ func damage(t *testing.T, b *box, at int64, size int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const raw = "data.raw"
 	dir, name := filepath.Dir(b.disk), filepath.Base(b.disk)
-	output(t, root, dir, "qemu-img", "convert", "-O", "raw", name, raw)
-	f, err := os.OpenFile(filepath.Join(dir, raw), os.O_RDWR, 0)
+	output(t, root, dir, "qemu-img", "convert", "-O", "raw", name, damaged)
+	f, err := os.OpenFile(filepath.Join(dir, damaged), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +213,7 @@ func damage(t *testing.T, b *box, at int64, size int) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	output(t, root, dir, "qemu-img", "convert", "-O", "qcow2", raw, name)
+	output(t, root, dir, "qemu-img", "convert", "-O", "qcow2", damaged, name)
 }
 
 // tampered copies an image and changes one byte of the package podman in it.

@@ -184,7 +184,9 @@ func TestBothArchitectures(t *testing.T) {
 		t.Skip("makes two kernels, if there are none")
 	}
 	p := newPerson(t)
-	p.must("build", "--arch", "amd64,arm64", "--runtime", "none", "-o", "box-ARCH.iso")
+	if out, errs, code := p.floeWithin(time.Hour, "build", "--arch", "amd64,arm64", "--runtime", "none", "-o", "box-ARCH.iso"); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
 	for _, a := range arch.All() {
 		path := filepath.Join(p.home, "box-"+a.String()+".iso")
 		if got := assemble.ArchOf(path); got != a {

@@ -47,8 +47,14 @@ func newPerson(t *testing.T) person {
 // floe runs floe and gives what it printed and its exit code.
 func (p person) floe(args ...string) (out, errs string, code int) {
 	p.Helper()
+	return p.floeWithin(10*time.Minute, args...)
+}
+
+// floeWithin is floe, which may take that long.
+func (p person) floeWithin(limit time.Duration, args ...string) (out, errs string, code int) {
+	p.Helper()
 	// Cleanups run it as well, when the test's own context has ended.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Context()), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.Context()), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env, cmd.Dir = p.env, p.home
