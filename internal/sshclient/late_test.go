@@ -10,15 +10,21 @@ import (
 	"floe/internal/fault"
 )
 
-func TestOutOfTime(t *testing.T) {
+// nobody are the options of a server that does not listen.
+func nobody(t *testing.T) Options {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	o := newServer(t).options()
 	o.Addr = l.Addr().String()
-	l.Close()
-	_, err = Dial(within(t, 300*time.Millisecond), o)
+	return o
+}
+
+func TestOutOfTime(t *testing.T) {
+	_, err := Dial(within(t, 300*time.Millisecond), nobody(t))
 	if fault.Code(err) != int(fault.Network) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}
@@ -35,15 +41,9 @@ func (c slowToEnd) Deadline() (time.Time, bool) { return c.deadline, true }
 // TestOutOfTimeMidway has the dialer find out before the context that the time
 // is over; that must not take the place of what was wrong all along.
 func TestOutOfTimeMidway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := newServer(t).options()
-	o.Addr = l.Addr().String()
-	l.Close()
+	o := nobody(t)
 	ctx := slowToEnd{within(t, 400*time.Millisecond), time.Now().Add(200 * time.Millisecond)}
-	if _, err := Dial(ctx, o); !strings.Contains(err.Error(), "refused") {
+	if _, err := Dial(ctx, o); fault.Code(err) != int(fault.Network) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -81,10 +81,14 @@ func (ch *chores) deb(file string) error {
 			return err
 		}
 		name, mode := installed(path.Clean(h.Name)), h.Mode
+		if h.Uid != 0 {
+			ch.theirs[name] = true
+			continue
+		}
 		if ch.suid[name] {
 			mode |= setuid
 		}
-		if _, said := ch.modes[name]; !said && h.Typeflag == tar.TypeReg && mode&setuid != 0 && h.Uid == 0 {
+		if _, said := ch.modes[name]; !said && h.Typeflag == tar.TypeReg && mode&setuid != 0 {
 			ch.modes[name] = strconv.FormatInt(mode&0o7777&^setgid, 8)
 		}
 	}
@@ -112,13 +116,20 @@ func (ch *chores) command(words []string) {
 	case "useradd": // with a group of its own (USERGROUPS_ENAB of login.defs(5))
 		ch.adduser(newAccount(words[1:], userValues), true)
 	case "chown":
-		if len(words) == 3 && !strings.HasPrefix(words[1], "root") && !strings.HasPrefix(words[1], ":") {
-			ch.theirs[installed(words[2])] = true // where it is setuid, then to another than root
+		if len(words) == 3 {
+			ch.chown(words[1], words[2])
 		}
 	case "chmod":
 		if len(words) == 3 {
 			ch.chmod(words[1], words[2])
 		}
+	}
+}
+
+// chown takes what is setuid to another than root, if it is.
+func (ch *chores) chown(to, file string) {
+	if owner, _, _ := strings.Cut(to, ":"); !slices.Contains([]string{"", "0", "root"}, owner) {
+		ch.theirs[installed(file)] = true
 	}
 }
 

@@ -62,6 +62,9 @@ adduser somebody
 	chmod 4755 /bin/fusermount3
 chmod u+s /usr/bin/fping
 chown daemon:daemon /usr/bin/ours
+chown root:adm /usr/bin/roots
+chown :adm /usr/bin/roots
+chown rootless /usr/bin/rootless
 chmod 4755 /usr/bin/ours
 groupadd -r -f forced
 useradd -r -g 33 numbered
@@ -96,7 +99,7 @@ adduser --system "$USER"
 	if want := map[string]string{"usr/bin/fusermount3": "4755", "usr/bin/theirs": "4755", "usr/bin/ours": "4755"}; !maps.Equal(ch.modes, want) {
 		t.Errorf("modes %v", ch.modes)
 	}
-	if !ch.suid["usr/bin/fping"] || !ch.theirs["usr/bin/theirs"] || !ch.theirs["usr/bin/ours"] || len(ch.theirs) != 2 {
+	if !ch.suid["usr/bin/fping"] || !ch.theirs["usr/bin/theirs"] || !ch.theirs["usr/bin/ours"] || !ch.theirs["usr/bin/rootless"] || len(ch.theirs) != 3 {
 		t.Errorf("setuid %v, of others %v", ch.suid, ch.theirs)
 	}
 	if !maps.Equal(ch.users, users) {
