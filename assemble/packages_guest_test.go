@@ -245,7 +245,7 @@ func TestLoadRefuses(t *testing.T) {
 	g.add("medium", "extra", "", nil)
 	g.must(os.Rename(g.path("medium/extra.tcz.d"), g.path("medium/moved")))
 	g.must(os.Symlink("moved", g.path("medium/extra.tcz.d")))
-	g.write(optional+"/extra.tcz", "something else")
+	g.write(optional+"/extra.tcz", "package extra, damaged")
 	g.write("run/tce/dirs", g.path("medium")+"\n")
 	if out := g.succeeds("tce-load", "-i", "extra"); !strings.Contains(out, "REFUSED") {
 		t.Errorf("the damaged one is not told of: %s", out)
@@ -308,6 +308,16 @@ func TestLoadFromMirror(t *testing.T) {
 	g.refuses("cannot download", "tce-load", "-w", "bad")
 }
 
+// packageKey is a line of packages.keys, for a line of authorized_keys.
+func packageKey(t *testing.T, line string) string {
+	t.Helper()
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(public.(ssh.CryptoPublicKey).CryptoPublicKey().(ed25519.PublicKey)) + "\n"
+}
+
 // A list of sums from the mirror counts if one of those signed it who may log
 // in; it is kept, and checked again when it is used.
 func TestLoadSigned(t *testing.T) {
@@ -333,10 +343,7 @@ func TestLoadSigned(t *testing.T) {
 	g.must(err)
 	other, _, err := sshclient.Identity(t.TempDir())
 	g.must(err)
-	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
-	g.must(err)
-	key := public.(ssh.CryptoPublicKey).CryptoPublicKey().(ed25519.PublicKey)
-	g.write("etc/floe/packages.keys", base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"+base64.StdEncoding.EncodeToString(key)+"\n")
+	g.write("etc/floe/packages.keys", base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"+packageKey(t, line))
 
 	g.refuses("cannot download", "tce-load", "-w", "tool") // no signature
 	sign(sums, other)
