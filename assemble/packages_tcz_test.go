@@ -330,6 +330,9 @@ func TestDerivedChores(t *testing.T) {
 			}
 		case "tcpdump":
 			manifest, err := os.ReadFile(filepath.Join(dir, "usr/share/floe/tcpdump"))
+			if want := "arch amd64\n"; !strings.HasPrefix(string(manifest), want) {
+				t.Errorf("it begins otherwise than with %q: %q", want, manifest)
+			}
 			if want := "group tcpdump -\nuser tcpdump - tcpdump /nonexistent\n"; err != nil || !strings.Contains(string(manifest), want) {
 				t.Errorf("%q, %v; wanted %q", manifest, err, want)
 			}

@@ -20,7 +20,7 @@ import (
 )
 
 // Version is the version of the code that makes packages: an input to keys.
-const Version = "2"
+const Version = "3"
 
 // Ext is the ending of a package's file name.
 const Ext = ".tcz"

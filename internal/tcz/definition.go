@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"floe/internal/arch"
 )
 
 // Definition says what a package holds and what loading it means.
@@ -256,10 +258,12 @@ func (d *Definition) checkAccounts(bad func(string, ...any)) {
 // manifestDir is where a package says what loading it means.
 const manifestDir = "usr/share/floe"
 
-// manifest is what tce-load reads: a word, then its values, in each line.
-func (d *Definition) manifest() []byte {
+// manifest is what tce-load reads: a word, then its values, in each line. The
+// architecture is first, for a machine refuses those that are not its own.
+func (d *Definition) manifest(a arch.Arch) []byte {
 	var b bytes.Buffer
-	for _, n := range d.Ahead { // first, for what follows takes time
+	fmt.Fprintf(&b, "arch %s\n", a.Debian())
+	for _, n := range d.Ahead { // early, for what follows takes time
 		fmt.Fprintf(&b, "ahead %s\n", n)
 	}
 	for _, n := range d.Depends {

@@ -16,8 +16,9 @@
 //
 // The layout is the booted system's: everything is below usr/, but for etc/,
 // which holds what is copied and may be changed there; there is no usr/sbin.
-// usr/share/floe/NAME tells tce-load which users, groups and services belong
-// to the package, and which of its programs to read ahead.
+// usr/share/floe/NAME tells tce-load which architecture the package is for,
+// which users, groups and services belong to it, and which of its programs to
+// read ahead.
 //
 // Programs are Debian's own bytes, but for those that a Definition names to be
 // trimmed or linked to a fixed address; NAME.tcz.info tells which.

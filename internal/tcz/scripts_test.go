@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"floe/internal/arch"
 )
 
 func TestCommands(t *testing.T) {
@@ -126,7 +128,7 @@ func TestChoresLinks(t *testing.T) {
 	if want := map[string]string{"usr/bin/tool.one": "4755"}; !maps.Equal(d.Modes, want) {
 		t.Errorf("modes %v, want %v", d.Modes, want)
 	}
-	if got, want := string(d.manifest()), "group a - u\ngroup b -\nuser u - a /nonexistent\n"; got != want {
+	if got, want := string(d.manifest(arch.AMD64)), "arch amd64\ngroup a - u\ngroup b -\nuser u - a /nonexistent\n"; got != want {
 		t.Errorf("manifest %q, want %q", got, want)
 	}
 }

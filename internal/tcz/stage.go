@@ -45,7 +45,7 @@ func stage(c *choice, d *Definition, dir string) (*stager, error) {
 			return nil, err
 		}
 	}
-	if err := s.write(path.Join(manifestDir, d.Name), d.manifest(), 0o644); err != nil {
+	if err := s.write(path.Join(manifestDir, d.Name), d.manifest(c.arch), 0o644); err != nil {
 		return nil, err
 	}
 	if err := s.links(c, d); err != nil {

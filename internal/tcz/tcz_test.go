@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"floe/assets"
+	"floe/internal/arch"
 )
 
 // The table that is in the program is sound: it parses, nothing depends on
@@ -106,8 +107,8 @@ func TestManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "ahead usr/bin/x\ndepends glibc\ndepends y\ngroup g 950 @user u\nuser u 951 950 /run/x\nsubids @user\nservice x\n"
-	if got := string(d.manifest()); got != want {
+	want := "arch arm64\nahead usr/bin/x\ndepends glibc\ndepends y\ngroup g 950 @user u\nuser u 951 950 /run/x\nsubids @user\nservice x\n"
+	if got := string(d.manifest(arch.ARM64)); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 	other := d
