@@ -123,11 +123,15 @@ func dockerBuild(b *box) {
 
 func dockerKilled(b *box) {
 	b.run("docker run -d --name lasts tiny sleep 100000")
-	before := b.run("pidof dockerd")
-	b.run("sudo kill -9 " + before)
-	b.run(`for i in $(seq 600); do now=$(pidof dockerd) && [ "$now" != ` + before + ` ] && docker ps -q >/dev/null 2>&1 && exit; usleep 200000; done; exit 1`)
-	b.expect("a container through the death of dockerd", "lasts", "docker ps --format '{{.Names}}'")
+	for _, dies := range []string{"dockerd", "containerd"} {
+		before := b.run("pidof " + dies)
+		b.run("sudo kill -9 " + before)
+		b.run(`for i in $(seq 600); do now=$(pidof ` + dies + `) && [ "$now" != ` + before + ` ] && docker ps -q >/dev/null 2>&1 && exit; usleep 200000; done; exit 1`)
+		b.expect("a container through the death of "+dies, "lasts", "docker ps --format '{{.Names}}'")
+		b.expect("what enters it after the death of "+dies, "in", "for i in $(seq 300); do docker exec lasts echo in && exit; usleep 200000; done; exit 1")
+	}
 	b.run("docker rm -f lasts")
+	b.run("docker run --rm tiny true")
 }
 
 func dockerCompose(b *box) {
@@ -177,8 +181,10 @@ func dockerPowerCut(b *box) {
 func dockerReboot(b *box) {
 	b.run("echo mine >~/note; sudo touch /etc/docker/mark; sync")
 	id := b.run("cat /etc/machine-id")
+	b.speaks("docker")
 	stopCleanly(b.t, b.r)
 	b.boot(qemu.CDROM)
+	b.hasSpoken("docker")
 	b.expect("home, settings and machine id", "mine\n"+id, "cat ~/note /etc/machine-id; sudo ls /etc/docker | grep -q mark")
 	b.expect("a volume", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
 	b.pullsByTLS("docker")

@@ -153,8 +153,15 @@ func podmanKept(b *box) {
 }
 
 func podmanReboot(b *box) {
+	clients := []string{"sudo podman", userPodman}
+	for _, client := range clients {
+		b.speaks(client)
+	}
 	stopCleanly(b.t, b.r)
 	b.boot(qemu.CDROM)
+	for _, client := range clients {
+		b.hasSpoken(client)
+	}
 	podmanKept(b)
 	b.pullsByTLS(userPodman)
 	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")

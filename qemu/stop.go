@@ -20,9 +20,10 @@ type Patience struct {
 	Term     time.Duration // for QEMU, once it got SIGTERM
 }
 
-// DefaultPatience suits a small system under emulation.
+// DefaultPatience suits a small system under emulation, whose containers have some
+// seconds to end in their own way.
 func DefaultPatience() Patience {
-	return Patience{PowerOff: 20 * time.Second, Quit: 5 * time.Second, Term: 3 * time.Second}
+	return Patience{PowerOff: 45 * time.Second, Quit: 5 * time.Second, Term: 3 * time.Second}
 }
 
 // pressAgain is the time between presses of the power button: the guest may

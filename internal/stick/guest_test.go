@@ -77,7 +77,7 @@ var shop = sync.OnceValue(func() (w workshop) {
 	return w
 })
 
-// image builds a real image.
+// image builds a real image, of the host's architecture: the guest runs tools of the host.
 func image(t *testing.T, name string, runtimes ...string) string {
 	t.Helper()
 	w := shop()
@@ -87,7 +87,7 @@ func image(t *testing.T, name string, runtimes ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), making)
 	defer cancel()
 	i, err := w.builder.Image(ctx, assemble.Spec{
-		Arch: arch.AMD64, Hostname: name, AuthorizedKeys: []string{w.line}, Runtimes: runtimes, Output: filepath.Join(t.TempDir(), name+".iso"),
+		Arch: arch.Host(), Hostname: name, AuthorizedKeys: []string{w.line}, Runtimes: runtimes, Output: filepath.Join(t.TempDir(), name+".iso"),
 	})
 	if err != nil {
 		t.Fatalf("%v; the last that was heard of it: %s", err, w.heard.Load())
@@ -114,7 +114,7 @@ func boot(t *testing.T, options ...qemu.Option) *guest {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	m, err := qemu.New("stick", arch.AMD64, options...)
+	m, err := qemu.New("stick", arch.Host(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func boot(t *testing.T, options ...qemu.Option) *guest {
 	}
 	t.Cleanup(func() { os.RemoveAll(runtime) })
 	home := qemu.Home{State: t.TempDir(), Runtime: runtime}
-	r, err := home.Start(t.Context(), archivetest.QEMU(t, arch.AMD64), m, qemu.Launch{Accel: qemu.DetectAccel(arch.AMD64, qemu.Host{})})
+	r, err := home.Start(t.Context(), archivetest.QEMU(t, arch.Host()), m, qemu.Launch{Accel: qemu.DetectAccel(arch.Host(), qemu.Host{})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,11 +12,7 @@ bc_newline='
 # problem TEXT: tells of what could not be done, on every console, in the kernel's
 # log and in a file where it stays to be read. The boot goes on.
 problem() {
-	bc_consoles=
-	[ ! -r /sys/class/tty/console/active ] || read -r bc_consoles </sys/class/tty/console/active
-	for bc_console in ${bc_consoles:-console}; do
-		echo "floe: PROBLEM: $1" >"/dev/$bc_console"
-	done
+	announce "PROBLEM: $1"
 	echo "$1" >>/etc/floe/problems
 	if [ -c /dev/kmsg ]; then
 		echo "<4>floe: $1" >/dev/kmsg
@@ -48,16 +44,32 @@ device_of() {
 	[ -b "$device" ]
 }
 
-# device_within SECONDS SPEC: the same, as soon as it appears.
-device_within() {
-	bc_left=${1%%:*}
-	case $bc_left in
-	'' | *[!0-9]* | ?????*) bc_left=0 ;;
+# seconds_of VALUE DEFAULT: sets $seconds to the seconds that waitusb= says, or to
+# those if it says none.
+seconds_of() {
+	seconds=${1%%:*}
+	case $seconds in
+	'' | *[!0-9]* | ?????*) seconds=$2 ;;
 	esac
-	while [ "${bc_left#0?}" != "$bc_left" ]; do # 08 is no number to the shell
-		bc_left=${bc_left#0}
+	while [ "${seconds#0?}" != "$seconds" ]; do # 08 is no number to the shell
+		seconds=${seconds#0}
 	done
-	bc_left=$((bc_left * 10))
+}
+
+# announce TEXT: tells what whoever stands before a console wants to know, on every
+# one that the kernel has been given: the last of them may be none that is looked at.
+announce() {
+	bc_consoles=
+	[ ! -r /sys/class/tty/console/active ] || read -r bc_consoles </sys/class/tty/console/active
+	for bc_console in ${bc_consoles:-console}; do
+		echo "floe: $1" >"/dev/$bc_console"
+	done
+}
+
+# device_within SECONDS SPEC: the same as device_of, as soon as it appears.
+device_within() {
+	seconds_of "$1" 0
+	bc_left=$((seconds * 10))
 	until device_of "$2"; do
 		[ "$bc_left" -gt 0 ] || return 1
 		bc_left=$((bc_left - 1))
