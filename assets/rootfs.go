@@ -82,6 +82,8 @@ var files = []struct {
 	{"etc/floe/ahead", 0o755},
 	{"etc/floe/answers", 0o755},
 	{"etc/floe/bootcodes.sh", 0o644},
+	{"etc/floe/tce-fetch.sh", 0o644},
+	{"etc/floe/tce-merge.sh", 0o644},
 	{"etc/floe/zones", 0o644},
 	{"etc/fstab", 0o644},
 	{"etc/group", 0o644},

@@ -1,0 +1,102 @@
+# shellcheck shell=dash disable=SC2154,SC2034 # tce-load, which sources this, has the variables
+# How tce-load downloads packages.
+
+# fetch_list: gets the mirror's list, once.
+fetch_list() {
+	[ -z "$listed_now" ] || return "$listed_now"
+	listed_now=1
+	mirror_of packages.sha256 || return 1
+	new=$tce/dir/packages.sha256
+	mkdir -p "$tce/dir"
+	if ! wget -q -T 30 -O "$new.new" "$url" || ! wget -q -T 30 -O "$new.new.sig" "$url.sig"; then
+		rm -f "$new.new" "$new.new.sig"
+		say "cannot download $url and its signature"
+		return 1
+	fi
+	if ! trusted "$new.new"; then
+		rm -f "$new.new" "$new.new.sig"
+		refuse "REFUSED: $url is not signed by one of those who may log in (see $keys)"
+		return 1
+	fi
+	# The one of before stays: by it, what was downloaded then is right.
+	if [ -s "$new" ] && ! cmp -s "$new" "$new.new"; then
+		read -r sum _ <<EOF
+$(sha256sum <"$new")
+EOF
+		mv "$new" "${new%.sha256}-$sum.sha256"
+		mv "$new.sig" "${new%.sha256}-$sum.sha256.sig"
+	fi
+	lasting "$new.new" "$new.new.sig"
+	mv "$new.new" "$new" && mv "$new.new.sig" "$new.sig"
+	gathered='' listed_now=0
+}
+
+# mirror FILE: sets $url.
+mirror_of() {
+	url=$bc_tce_mirror
+	[ -n "$url" ] || [ ! -s "$root/etc/floe/mirror" ] || read -r url <"$root/etc/floe/mirror"
+	if [ -z "$url" ]; then
+		say 'no mirror: boot with tce.mirror=URL, or write it to /etc/floe/mirror'
+		return 1
+	fi
+	url=${url%/}/$1
+}
+
+# download NAME: sets $found. What arrives is worth nothing until its sum is right.
+download() {
+	listed "$1" || return 1
+	mirror_of "$1.tcz" || return 1
+	mkdir -p "$tce/dir/optional"
+	found=$tce/dir/optional/$1.tcz from=$url
+	if ! wget -q -T 30 -O "$found.part" "$from"; then
+		! full || from="$from: there is no room for it"
+		rm -f "$found.part"
+		say "$1: cannot download $from"
+		return 1
+	fi
+	# The mirror may have a newer one than the list of the last time knows.
+	if ! right "$1" "$found.part" && ! { fetch_list && right "$1" "$found.part"; }; then
+		rm -f "$found.part"
+		refuse "$1: REFUSED: $from is not the package that this image knows (wrong sha256)"
+		return 1
+	fi
+	lasting "$found.part"
+	mv "$found.part" "$found"
+	wget -q -T 30 -O "$found.dep" "$from.dep" 2>/dev/null || rm -f "$found.dep"
+	[ ! -e "$installed/$1" ] || say "$1: a newer one is kept; the one that is loaded stays until the next boot"
+}
+
+# superseded NAME: has the mirror another one than the one whose sum is $sum?
+superseded() {
+	[ -n "$bc_tce_mirror" ] || [ -s "$root/etc/floe/mirror" ] || return 1
+	fetch_list && in_list "$tce/dir/packages.sha256" "$1" && ! in_list "$tce/dir/packages.sha256" "$1" "$sum"
+}
+
+# fetch NAME: downloads it and what it depends on, without loading anything: what is
+# not there, and what the mirror has a newer one of.
+fetch() {
+	case " $unfetched " in
+	*" $1 "*) return 1 ;;
+	esac
+	case " $fetched " in
+	*" $1 "*) return 0 ;;
+	esac
+	fetched="$fetched $1"
+	fetch_now "$1" || {
+		unfetched="$unfetched $1"
+		return 1
+	}
+}
+
+fetch_now() {
+	local here
+	if ! find_package "$1" || ! right "$1" "$found"; then
+		download "$1" || return 1
+	elif here=$found && superseded "$1" && ! download "$1"; then
+		found=$here # better than none
+	fi
+	# The .dep file is not signed for; a wrong one costs at most a package less.
+	[ ! -r "$found.dep" ] || while read -r dep; do
+		valid "${dep%.tcz}" && fetch "${dep%.tcz}" || return 1
+	done <"$found.dep"
+}
