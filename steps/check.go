@@ -58,14 +58,45 @@ func controls(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\r\n\t", r) })
 }
 
-// setOutput takes a path, with ~/ for the home folder as a shell has it.
+// ArchWord stands for the architecture in the name of an image.
+const ArchWord = "ARCH"
+
+// capitals are words in which ArchWord is found only if it is the whole of one: a
+// folder may be called RESEARCH.
+var capitals = regexp.MustCompile("[A-Z]+")
+
+// setOutput takes a path, with ~/ for the home folder as a shell has it, and ArchWord
+// for the architecture.
 func setOutput(p *Plan, v []string) error {
 	s := strings.TrimSpace(v[0])
 	if err := checkOutput(s); err != nil {
 		return err
 	}
-	p.Output = expandHome(s)
+	s = expandHome(s)
+	p.Output = p.nameArch(s)
+	if p.Output != s {
+		p.pattern = s
+	}
 	return nil
+}
+
+// nameArch puts the architecture where ArchWord stands.
+func (p *Plan) nameArch(path string) string {
+	return capitals.ReplaceAllStringFunc(path, func(word string) string {
+		if word == ArchWord {
+			return p.Arch.String()
+		}
+		return word
+	})
+}
+
+// outputAnswer is the answer that gave the image its name: a plan that is kept names
+// each architecture's image as this one did.
+func outputAnswer(p *Plan) []string {
+	if p.pattern != "" && p.nameArch(p.pattern) == p.Output {
+		return []string{p.pattern}
+	}
+	return []string{p.Output}
 }
 
 // checkOutput refuses what is no file's path. Whether the file can be written

@@ -33,6 +33,8 @@ type Plan struct {
 	Output    string      // path of the image
 	Mirror    string      // root of a Debian archive, or "" for the host's own or Debian's
 	Toolchain string      // "sandbox" or "host"
+
+	pattern string // what Output was made of, if ArchWord is in it
 }
 
 // Step is one question. Its key is its name everywhere: the key in floe.toml,

@@ -203,6 +203,28 @@ func TestLongAnswersAreCut(t *testing.T) {
 	}
 }
 
+// TestArchInOutput: the architecture takes the place of its word in the image's name, and a
+// plan that is kept names the image of another architecture in the same way.
+func TestArchInOutput(t *testing.T) {
+	for given, want := range map[string]string{
+		"box-ARCH.iso": "box-arm64.iso", "ARCH/boxARCH.iso": "arm64/boxarm64.iso", "x.iso": "x.iso",
+		"RESEARCH/ARCHIVE.iso": "RESEARCH/ARCHIVE.iso",
+	} {
+		plan, _, err := Resolve(Source{"flag", map[string][]string{"arch": {"arm64"}, "output": {given}}})
+		if err != nil || plan.Output != want {
+			t.Fatalf("%s: %+v, %v", given, plan, err)
+		}
+		file, err := decode(strings.NewReader(plan.encode()))
+		if err != nil || file["output"][0] != given {
+			t.Errorf("%s: %q, %v", given, file["output"], err)
+		}
+		plan.Output = "elsewhere-" + given // as the image of a machine is
+		if got := outputAnswer(plan)[0]; got != plan.Output {
+			t.Errorf("%s, not %s", got, plan.Output)
+		}
+	}
+}
+
 // TestHomeOfOutput: ~/ is the home folder, wherever the answer comes from; the command line
 // for the plan then means the same file.
 func TestHomeOfOutput(t *testing.T) {

@@ -79,8 +79,9 @@ func All() []Step {
 			Key: "output", Short: "o", Kind: Path, Title: "Image", Value: "PATH", Default: "floe-ARCH.iso", preset: outputName,
 			Ask:  "Where does the image go?",
 			Help: "Where the image goes. Its SHA-256 goes beside it.",
+			show: func(p *Plan) string { return p.Output },
 			set:  setOutput,
-			get:  func(p *Plan) []string { return []string{p.Output} },
+			get:  outputAnswer,
 		},
 		{
 			Key: "cpus", Kind: Text, Detail: true, when: (*Plan).Tries, Title: "Processors", Value: "N", Default: "2",

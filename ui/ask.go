@@ -276,7 +276,7 @@ func (a *asker) question(step steps.Step) error {
 // person is gone.
 func (a *asker) refused(step steps.Step, values []string) string {
 	if plan, err := a.flow.With(step.Key, values); err == nil && step.Kind == steps.Path {
-		if level, text := a.house.LookAt(a.ctx, step.Values(plan)[0]); level == Fail {
+		if level, text := a.house.LookAt(a.ctx, step.Show(plan)); level == Fail {
 			return text
 		}
 	}

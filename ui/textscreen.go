@@ -62,7 +62,7 @@ func (t *textScreen) look() tea.Cmd {
 	path := t.value()
 	where := path
 	if plan, err := t.flow.With(t.step.Key, []string{path}); err == nil {
-		where = t.step.Values(plan)[0]
+		where = t.step.Show(plan)
 	}
 	return func() tea.Msg {
 		level, text := t.house.LookAt(t.ctx, where)

@@ -53,11 +53,9 @@ func buildCommand(out *terminal) *cobra.Command {
 	}
 	addPlanFlags(cmd)
 	cmd.Flags().Lookup("arch").Usage += " Several with commas between them: one image each."
+	cmd.Flags().Lookup("output").Usage += " " + steps.ArchWord + " in its name stands for the architecture."
 	return cmd
 }
-
-// outputArch stands for the architecture in the name of an image.
-const outputArch = "ARCH"
 
 // resolvePlans makes one plan for each architecture that --arch names.
 func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
@@ -78,11 +76,9 @@ func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
 		if err != nil {
 			return nil, err
 		}
-		named := plan.Output
-		plan.Output = strings.ReplaceAll(named, outputArch, plan.Arch.String())
 		if slices.ContainsFunc(plans, func(p *steps.Plan) bool { return p.Output == plan.Output && p.Arch != plan.Arch }) {
-			return nil, fault.New(fault.Usage, "name the images", named,
-				errors.New("it is one name for several images"), "Put "+outputArch+" into it: each image has its architecture's name there.")
+			return nil, fault.New(fault.Usage, "name the images", plan.Output,
+				errors.New("it is one name for several images"), "Put "+steps.ArchWord+" into it: each image has its architecture's name there.")
 		}
 		plans = append(plans, plan)
 	}
