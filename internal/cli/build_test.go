@@ -61,14 +61,14 @@ func TestRunsWhatTheImageIs(t *testing.T) {
 	t.Setenv("FLOE_BOARD", "rpi") // it is of another machine
 	image := floeImage(t, arch.ARM64, steps.Podman)
 	cmd := runCommand(&terminal{Out: io.Discard, Err: io.Discard})
-	plan, path, err := planToRun(cmd, []string{image})
+	plan, path, err := planToRun(cmd, arch.AMD64, []string{image})
 	if err != nil || plan.Arch != arch.ARM64 || path != image {
 		t.Fatalf("%+v, %s, %v", plan, path, err)
 	}
 	if err := cmd.ParseFlags([]string{"--arch", "amd64"}); err != nil {
 		t.Fatal(err)
 	}
-	if plan, _, err = planToRun(cmd, []string{image}); err != nil || plan.Arch != arch.AMD64 {
+	if plan, _, err = planToRun(cmd, arch.AMD64, []string{image}); err != nil || plan.Arch != arch.AMD64 {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 	_, err = (&terminal{Out: io.Discard, Err: io.Discard}).start(t.Context(), plan, trial{image: image}, report.Discard)
@@ -158,6 +158,7 @@ func TestArchitectures(t *testing.T) {
 		{[]string{"--arch", "arm64"}, []string{"floe-arm64.iso"}},
 		{[]string{"--arch", "arm64,amd64"}, []string{"floe-arm64.iso", "floe-amd64.iso"}},
 		{[]string{"--arch", "amd64,arm64", "-o", "box-ARCH.iso"}, []string{"box-amd64.iso", "box-arm64.iso"}},
+		{[]string{"--arch", "arm64", "-o", "box-ARCH.iso"}, []string{"box-arm64.iso"}},
 		{[]string{"--arch", "amd64,arm64", "-o", "box.iso"}, nil},
 		{[]string{"--arch", "amd64,mips"}, nil},
 		{[]string{"--board", "rpi"}, []string{"floe-rpi.img"}},

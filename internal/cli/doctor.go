@@ -21,7 +21,7 @@ func doctorCommand(out *terminal) *cobra.Command {
 		Short: "Say what this machine can do for floe, and how to mend what it cannot",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plan, err := planHere(cmd, arch.Host())
 			if err != nil {
 				return err
 			}
@@ -47,7 +47,8 @@ func doctorCommand(out *terminal) *cobra.Command {
 			return nil
 		},
 	}
-	addPlanFlags(cmd, "arch", "mirror", "toolchain")
+	addPlanFlags(cmd, archKey, "mirror", "toolchain")
+	archIsHosts(cmd)
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/steps"
@@ -35,7 +36,7 @@ func packCommand(out *terminal) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plan, err := planHere(cmd, arch.Host())
 			if err != nil {
 				return err
 			}
@@ -51,7 +52,8 @@ func packCommand(out *terminal) *cobra.Command {
 			return nil
 		},
 	}
-	addPlanFlags(cmd, "arch", "mirror", "toolchain")
+	addPlanFlags(cmd, archKey, "mirror", "toolchain")
+	archIsHosts(cmd)
 	cmd.Flags().StringVarP(&folder, "output", "o", ".", "`FOLDER` for the packages")
 	return cmd
 }

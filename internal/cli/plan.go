@@ -11,7 +11,6 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
-	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/steps"
 	"floe/ui"
@@ -54,23 +53,6 @@ func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.
 	}
 	return steps.Resolve(sources...)
 }
-
-// planHere is the plan of a machine that is to run here: where nobody said what
-// architecture it is for, it is the host's, since any other is emulated.
-func planHere(cmd *cobra.Command, host arch.Arch, known ...steps.Source) (*steps.Plan, error) {
-	sources, err := planSources(cmd, known...)
-	if err != nil {
-		return nil, err
-	}
-	if host.Known() {
-		sources = append(sources, steps.Source{Name: "this machine", Given: map[string][]string{"arch": {host.String()}}})
-	}
-	plan, _, err := steps.Resolve(sources...)
-	return plan, err
-}
-
-// archIsHosts says so in a command's help.
-func archIsHosts(cmd *cobra.Command) { cmd.Flags().Lookup("arch").DefValue = "this machine's" }
 
 // planSources are where the plan's answers come from; the first one that has an answer
 // counts.

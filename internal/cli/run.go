@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/board"
 	"floe/internal/sshclient"
 	"floe/internal/tty"
@@ -36,7 +37,7 @@ func runCommand(out *terminal) *cobra.Command {
 		Example: "  floe run\n  floe run box.iso --memory 128 --firmware uefi --medium usb\n  floe run --boot-codes 'superuser base'\n  floe run --detach && floe ssh",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, image, err := planToRun(cmd, args)
+			plan, image, err := planToRun(cmd, arch.Host(), args)
 			if err != nil {
 				return err
 			}
@@ -56,8 +57,9 @@ func runCommand(out *terminal) *cobra.Command {
 			return out.runHere(cmd.Context(), plan, try)
 		},
 	}
-	addPlanFlags(cmd, "arch", "runtime", "memory", "cpus", "firmware", "mirror")
+	addPlanFlags(cmd, archKey, "runtime", "memory", "cpus", "firmware", "mirror")
 	flags := cmd.Flags()
+	flags.Lookup(archKey).DefValue = "the image's"
 	flags.StringVar(&try.name, "name", machineName, "`NAME` of the machine")
 	flags.String(bootCodes, "", "`CODES` added to the image's own for this boot; docs/bootcodes.md tells them all")
 	flags.StringVar(&try.medium, "medium", string(qemu.CDROM), "what the image is plugged in as, a `KIND`: cd, usb or disk")
@@ -71,18 +73,37 @@ func runCommand(out *terminal) *cobra.Command {
 	return cmd
 }
 
-// planToRun gives the image to run, the plan's if none is named, and the plan for it.
-func planToRun(cmd *cobra.Command, args []string) (plan *steps.Plan, image string, err error) {
+// planToRun gives the image to run, one that floe made if none is named, and the plan for
+// it.
+func planToRun(cmd *cobra.Command, host arch.Arch, args []string) (plan *steps.Plan, image string, err error) {
 	if len(args) == 1 {
 		image = args[0]
-	} else {
-		if plan, _, err = resolvePlan(cmd); err != nil {
-			return nil, "", err
-		}
-		image = plan.Output
+	} else if image, err = imageMade(cmd, host); err != nil {
+		return nil, "", err
 	}
-	plan, _, err = resolvePlan(cmd, ofImage(image, "arch"))
+	plan, err = planHere(cmd, host, ofImage(image, archKey))
 	return plan, image, err
+}
+
+// imageMade is the image that 'floe demo' makes, since its machine is as fast as this one;
+// where that is not there, it is that of 'floe build', if that is.
+func imageMade(cmd *cobra.Command, host arch.Arch) (string, error) {
+	here, err := planHere(cmd, host)
+	if err == nil && isThere(here.Output) {
+		return here.Output, nil
+	}
+	if built, _, amiss := resolvePlan(cmd); amiss == nil && isThere(built.Output) {
+		return built.Output, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return here.Output, nil
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // ofImage is what an image tells of itself of these steps. It is for no board: it

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/steps"
 	"floe/ui"
@@ -29,14 +30,15 @@ func mirrorCommand(out *terminal) *cobra.Command {
 			"one of your agent's.",
 		Example: "  floe serve\n  floe serve htop git --listen 0.0.0.0:8000",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, _, err := resolvePlan(cmd)
+			plan, err := planHere(cmd, arch.Host())
 			if err != nil {
 				return err
 			}
 			return out.serve(cmd.Context(), plan, address, args)
 		},
 	}
-	addPlanFlags(cmd, "arch", "mirror", "toolchain")
+	addPlanFlags(cmd, archKey, "mirror", "toolchain")
+	archIsHosts(cmd)
 	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:8000", "`ADDRESS` to serve at; machines of 'floe run' reach 127.0.0.1 as 10.0.2.2")
 	return cmd
 }
@@ -79,7 +81,7 @@ func (t *terminal) serve(ctx context.Context, plan *steps.Plan, address string, 
 		files.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) { w.Write(data) })
 	}
 	if t.mode != ui.JSON {
-		t.print(t.styles().Next(fmt.Sprintf("%d packages are served at %s", len(list), listener.Addr()), mirrorLines(listener.Addr())))
+		t.print(t.styles().Next(fmt.Sprintf("%d packages for %s are served at %s", len(list), plan.Arch, listener.Addr()), mirrorLines(listener.Addr())))
 	}
 	server := &http.Server{Handler: files, ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { server.Close() })

@@ -7,6 +7,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/ui"
 )
@@ -39,7 +40,7 @@ func (t *terminal) wizard(cmd *cobra.Command, plain bool) error {
 	}
 	ctx, hands := takeHands(cmd.Context())
 	defer hands.Close()
-	h := &house{terminal: t, hands: hands, virtual: os.Getenv(loopVariable) == "1"}
+	h := &house{terminal: t, hands: hands, host: arch.Host(), virtual: os.Getenv(loopVariable) == "1"}
 	var built *ui.Built
 	var err error
 	if plain || accessible() || t.out.Lines || !t.out.TTY {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/bootcode"
 	"floe/internal/doctor"
 	"floe/internal/fault"
@@ -33,7 +35,8 @@ import (
 type house struct {
 	*terminal
 	hands   *hands
-	virtual bool // offer loop devices, as tests do
+	host    arch.Arch // of this machine, for which an image is unless somebody says otherwise
+	virtual bool      // offer loop devices, as tests do
 }
 
 var _ ui.House = (*house)(nil)
@@ -41,11 +44,15 @@ var _ ui.House = (*house)(nil)
 // lastPlan is where the latest answers are kept.
 func lastPlan() string { return filepath.Join(xdg.StateHome, "floe", "last.toml") }
 
+// answers are those that are there before anybody is asked: the environment comes before
+// others, and this machine is the last that is asked what it is.
+func (h *house) answers(others ...steps.Source) []steps.Source {
+	return slices.Concat([]steps.Source{steps.Environment(os.LookupEnv)}, others, ofHost(h.host))
+}
+
 // Beginnings are a new start, the latest answers, and the plan in this folder.
-// The environment comes before all of them.
 func (h *house) Beginnings() []ui.Beginning {
-	env := steps.Environment(os.LookupEnv)
-	list := []ui.Beginning{{Title: "Start", Note: "a few questions", Sources: []steps.Source{env}}}
+	list := []ui.Beginning{{Title: "Start", Note: "a few questions", Sources: h.answers()}}
 	add := func(title, path, note string) {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -54,7 +61,7 @@ func (h *house) Beginnings() []ui.Beginning {
 		b := ui.Beginning{Title: title, Review: true}
 		source, err := steps.Load(path)
 		if err == nil {
-			b.Sources = []steps.Source{env, source}
+			b.Sources = h.answers(source)
 			b.Note, err = describe(b.Sources, note, info.ModTime())
 		}
 		b.Err = err
@@ -80,7 +87,7 @@ func describe(sources []steps.Source, note string, at time.Time) (string, error)
 
 // Checks are the doctor's.
 func (h *house) Checks() []func(context.Context) ui.Check {
-	plan, _, err := steps.Resolve(steps.Environment(os.LookupEnv))
+	plan, _, err := steps.Resolve(h.answers()...)
 	if err != nil {
 		return []func(context.Context) ui.Check{func(context.Context) ui.Check {
 			return ui.Check{Level: ui.Fail, Name: "environment", Text: err.Error(), Hint: fault.Hint(err)}
