@@ -2,15 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"slices"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
-	"floe/internal/fault"
 	"floe/internal/report"
 	"floe/steps"
 	"floe/ui"
@@ -26,7 +22,7 @@ func buildCommand(out *terminal) *cobra.Command {
 			"With --board the image is for the memory card of a board that boots no ISO: rpi is a Raspberry Pi 3, 4 or 5\n" +
 			"(arm64), docs/raspberry-pi.md tells how far each goes. 'floe write' writes it, and so does any program for cards.",
 		Example: "  floe build\n  floe build --ssh-key ~/.ssh/id_ed25519.pub --hostname box -o box.iso\n" +
-			"  floe build -c floe.toml --boot-codes 'noembed'\n  floe build --arch amd64,arm64 -o box-ARCH.iso\n  floe build --board rpi",
+			"  floe build -c floe.toml --boot-codes 'noembed'\n  floe build --arch both -o box-ARCH.iso\n  floe build --board rpi",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plans, err := resolvePlans(cmd)
@@ -52,37 +48,10 @@ func buildCommand(out *terminal) *cobra.Command {
 		},
 	}
 	addPlanFlags(cmd)
-	cmd.Flags().Lookup("arch").Usage += " Several with commas between them: one image each."
+	cmd.Flags().Lookup(archKey).Usage += " Several with commas between them, or " + everyArch + ": one image each."
+	_ = cmd.Flags().SetAnnotation(archKey, alsoChoices, []string{everyArch})
 	cmd.Flags().Lookup("output").Usage += " " + steps.ArchWord + " in its name stands for the architecture."
 	return cmd
-}
-
-// resolvePlans makes one plan for each architecture that --arch names.
-func resolvePlans(cmd *cobra.Command) (plans []*steps.Plan, err error) {
-	flag := cmd.Flags().Lookup("arch")
-	archs := strings.Split(flag.Value.String(), ",")
-	if len(archs) == 1 {
-		plan, _, err := resolvePlan(cmd)
-		if err != nil {
-			return nil, err
-		}
-		return []*steps.Plan{plan}, nil
-	}
-	for _, a := range archs {
-		if err := flag.Value.Set(a); err != nil {
-			return nil, err
-		}
-		plan, _, err := resolvePlan(cmd)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(plans, func(p *steps.Plan) bool { return p.Output == plan.Output && p.Arch != plan.Arch }) {
-			return nil, fault.New(fault.Usage, "name the images", plan.Output,
-				errors.New("it is one name for several images"), "Put "+steps.ArchWord+" into it: each image has its architecture's name there.")
-		}
-		plans = append(plans, plan)
-	}
-	return plans, nil
 }
 
 // build builds the plan's image with progress shown.

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,59 +120,6 @@ func TestWhatNext(t *testing.T) {
 	for path, want := range map[string]string{"out/box.iso": "floe run out/box.iso", "my box.iso": "floe run 'my box.iso'"} {
 		if got := whatNext(&assemble.Image{Path: "/somewhere/" + path}, path)[0].Line; got != want {
 			t.Errorf("%s, not %s", got, want)
-		}
-	}
-}
-
-// TestOneNameInTheFile: a name for several images is refused wherever it comes from.
-func TestOneNameInTheFile(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for _, tt := range []struct {
-		text string
-		code fault.Class
-	}{{"output = 'box.iso'", fault.Usage}, {"output = 'box-ARCH.iso'", 0}, {"hostname = 'box'", 0}} {
-		if err := os.WriteFile(planFile, []byte(tt.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := buildCommand(&terminal{Out: io.Discard, Err: io.Discard})
-		if err := cmd.ParseFlags([]string{"--arch", "amd64,arm64"}); err != nil {
-			t.Fatal(err)
-		}
-		plans, err := resolvePlans(cmd)
-		if refused := tt.code != 0; (err != nil) != refused || refused && fault.Code(err) != int(tt.code) || !refused && len(plans) != 2 {
-			t.Errorf("%s: %v", tt.text, err)
-		}
-	}
-}
-
-// TestArchitectures: several make a plan each, with names of their own.
-func TestArchitectures(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for _, tt := range []struct {
-		args    []string
-		outputs []string // nil: refused
-	}{
-		{[]string{}, []string{"floe-amd64.iso"}},
-		{[]string{"--arch", "arm64"}, []string{"floe-arm64.iso"}},
-		{[]string{"--arch", "arm64,amd64"}, []string{"floe-arm64.iso", "floe-amd64.iso"}},
-		{[]string{"--arch", "amd64,arm64", "-o", "box-ARCH.iso"}, []string{"box-amd64.iso", "box-arm64.iso"}},
-		{[]string{"--arch", "arm64", "-o", "box-ARCH.iso"}, []string{"box-arm64.iso"}},
-		{[]string{"--arch", "amd64,arm64", "-o", "box.iso"}, nil},
-		{[]string{"--arch", "amd64,mips"}, nil},
-		{[]string{"--board", "rpi"}, []string{"floe-rpi.img"}},
-		{[]string{"--board", "rpi", "--arch", "amd64"}, nil},
-	} {
-		cmd := buildCommand(&terminal{Out: io.Discard, Err: io.Discard})
-		if err := cmd.ParseFlags(tt.args); err != nil {
-			t.Fatal(err)
-		}
-		plans, err := resolvePlans(cmd)
-		var outputs []string
-		for _, p := range plans {
-			outputs = append(outputs, p.Output)
-		}
-		if !slices.Equal(outputs, tt.outputs) || (err != nil) != (tt.outputs == nil) || err != nil && fault.Code(err) != int(fault.Usage) {
-			t.Errorf("%q: %q, %v", tt.args, outputs, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/steps"
 	"floe/ui"
@@ -36,27 +37,41 @@ func addPlanFlags(cmd *cobra.Command, keys ...string) {
 		}
 		flags.Lookup(step.Key).DefValue = step.Default
 		if len(step.Choices) > 0 {
-			choices := step.Names()
 			_ = cmd.RegisterFlagCompletionFunc(step.Key, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-				return choices, cobra.ShellCompDirectiveNoFileComp
+				return slices.Concat(step.Names(), flags.Lookup(step.Key).Annotations[alsoChoices]), cobra.ShellCompDirectiveNoFileComp
 			})
 		}
 	}
 }
 
+// alsoChoices names further answers to a flag, for shells that complete them.
+const alsoChoices = "also"
+
 // resolvePlan makes the plan from flags, then what is known, such as of an image, then
 // the environment, then the file.
 func resolvePlan(cmd *cobra.Command, known ...steps.Source) (*steps.Plan, steps.Origins, error) {
-	sources, err := planSources(cmd, known...)
+	sources, err := planSources(cmd, arch.Host(), known...)
 	if err != nil {
 		return nil, nil, err
 	}
 	return steps.Resolve(sources...)
 }
 
-// planSources are where the plan's answers come from; the first one that has an answer
+// planSources are the answers for one architecture, where the environment or a file may
+// name several: this machine's, if it is among them.
+func planSources(cmd *cobra.Command, host arch.Arch, known ...steps.Source) ([]steps.Source, error) {
+	sources, err := planAnswers(cmd, known...)
+	for i, s := range sources {
+		if i > 0 { // flags come first, and name what is wanted
+			sources[i] = narrow(s, host)
+		}
+	}
+	return sources, err
+}
+
+// planAnswers are where the plan's answers come from; the first one that has an answer
 // counts.
-func planSources(cmd *cobra.Command, known ...steps.Source) ([]steps.Source, error) {
+func planAnswers(cmd *cobra.Command, known ...steps.Source) ([]steps.Source, error) {
 	sources := append([]steps.Source{flagSource(cmd)}, known...)
 	sources = append(sources, steps.Environment(os.LookupEnv))
 	if path := planPath(cmd); path != "" {
@@ -114,6 +129,11 @@ func planCommand(out *terminal) *cobra.Command {
 			}
 			if asTOML {
 				if err := overwritesPlan(out.Out, planPath(cmd)); err != nil {
+					return err
+				}
+			}
+			if asTOML || save != "" {
+				if err := onePlan(cmd); err != nil {
 					return err
 				}
 			}

@@ -47,7 +47,11 @@ func lastPlan() string { return filepath.Join(xdg.StateHome, "floe", "last.toml"
 // answers are those that are there before anybody is asked: the environment comes before
 // others, and this machine is the last that is asked what it is.
 func (h *house) answers(others ...steps.Source) []steps.Source {
-	return slices.Concat([]steps.Source{steps.Environment(os.LookupEnv)}, others, ofHost(h.host))
+	list := slices.Concat([]steps.Source{steps.Environment(os.LookupEnv)}, others, ofHost(h.host))
+	for i, s := range list {
+		list[i] = narrow(s, h.host)
+	}
+	return list
 }
 
 // Beginnings are a new start, the latest answers, and the plan in this folder.
