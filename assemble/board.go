@@ -52,13 +52,9 @@ var firmwareFiles = map[string]string{
 // boardVersion is the version of the code that gathers a board's files.
 const boardVersion = "1"
 
-// Board gives what boots a board, the same for everyone: firmware, kernel and
-// device trees, as they lie on the boot partition.
-func (b *Builder) Board(ctx context.Context, on board.Board) (entry store.Entry, err error) {
-	k, err := b.Kernel(ctx, on.Arch())
-	if err != nil {
-		return entry, err
-	}
+// Board gives what boots a board, the same for everyone: firmware, the kernel k and
+// its device trees, as they lie on the boot partition.
+func (b *Builder) Board(ctx context.Context, on board.Board, k store.Entry) (entry store.Entry, err error) {
 	archive, err := b.firmware(ctx)
 	if err != nil {
 		return entry, err

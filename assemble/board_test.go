@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,8 +20,10 @@ import (
 	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/board"
+	"floe/internal/report"
 	"floe/internal/sandbox"
 	"floe/internal/sshclient"
+	"floe/internal/store"
 )
 
 // piPatience is how long QEMU's Raspberry Pi may take. It has four processors
@@ -108,10 +111,37 @@ func TestRaspberryPi(t *testing.T) {
 	p.bootPi3(t)
 }
 
+// TestCardsKernel: the kernel is asked for once, by what would be two to wait for each other,
+// and the lock file names the firmware beside what everything else was made of.
+func TestCardsKernel(t *testing.T) {
+	t.Parallel()
+	_, _ = testImage(t)
+	var asked atomic.Int32
+	dir, err := store.DefaultDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := reporting(t, dir, report.Func(func(e report.Event) {
+		if e.Kind == report.Started && e.Stage == "kernel/arm64" {
+			asked.Add(1)
+		}
+	}))
+	spec := shared().spec(filepath.Join(t.TempDir(), "card.img"))
+	spec.Arch, spec.Board = arch.ARM64, board.RaspberryPi
+	image, err := b.Image(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the kernel was asked for %d times", n)
+	}
+	wantLocked(t, image, "linux-source-6.12", "busybox", "dropbear", "gcc-14-aarch64-linux-gnu", "raspi-firmware", "e2fsprogs")
+}
+
 // bootPi3 boots the card to a command over ssh, and powers off.
 func (p pi) bootPi3(t *testing.T) {
 	// QEMU's cards have a power of two for their size.
-	card := filepath.Join(p.dir, "card.img")
+	card, first := filepath.Join(p.dir, "card.img"), p.read(t, "card.img")[:512]
 	if err := os.Truncate(card, 128<<20); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +182,10 @@ func (p pi) bootPi3(t *testing.T) {
 		t.Logf("poweroff: %v", err) // the connection may end first
 	}
 	m.ends(t)
+	// The ROM of a Pi 3 finds the boot partition in the first sector only.
+	if now := p.read(t, "card.img")[:512]; now != first {
+		t.Errorf("the first sector was % x, and is % x since the data partition grew", first[440:], now[440:])
+	}
 }
 
 // pi3 is QEMU's Raspberry Pi 3.

@@ -139,16 +139,16 @@ func (b *Builder) parts(ctx context.Context, spec Spec) (p parts, err error) {
 		return p, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { p.kernel, err = b.Kernel(ctx, a); return err })
-	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
 	group.Go(func() (err error) {
-		if spec.Board.Chosen() {
-			p.boot, err = b.Board(ctx, spec.Board)
-		} else {
-			p.boot, err = b.Boot(ctx, a)
+		if p.kernel, err = b.Kernel(ctx, a); err == nil && spec.Board.Chosen() {
+			p.boot, err = b.Board(ctx, spec.Board, p.kernel)
 		}
 		return err
 	})
+	group.Go(func() (err error) { p.initrd, err = b.Initrd(ctx, a); return err })
+	if !spec.Board.Chosen() {
+		group.Go(func() (err error) { p.boot, err = b.Boot(ctx, a); return err })
+	}
 	group.Go(func() (err error) { p.packages, err = b.Packages(ctx, a, mediumPackages(spec)...); return err })
 	return p, group.Wait()
 }

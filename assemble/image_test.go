@@ -118,6 +118,12 @@ func TestBesideTheImage(t *testing.T) {
 	if want := fmt.Sprintf("%s  %s\n", image.SHA256, filepath.Base(image.Path)); string(sum) != want {
 		t.Errorf("got %q, want %q", sum, want)
 	}
+	wantLocked(t, image, "linux-source-6.12", "busybox", "dropbear", "gcc-14", "grub-pc-bin", "grub-efi-amd64-bin")
+}
+
+// wantLocked wants packages in the lock file of an image.
+func wantLocked(t *testing.T, image *assemble.Image, packages ...string) {
+	t.Helper()
 	text, err := os.ReadFile(image.Path + ".lock.json")
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +139,7 @@ func TestBesideTheImage(t *testing.T) {
 	for _, s := range lock.Sources {
 		named[s.Name] = len(s.Files) > 1
 	}
-	for _, name := range []string{"linux-source-6.12", "busybox", "dropbear", "gcc-14", "grub-pc-bin", "grub-efi-amd64-bin"} {
+	for _, name := range packages {
 		if !named[name] {
 			t.Errorf("the lock file does not name %s with its checksum", name)
 		}
