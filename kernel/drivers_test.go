@@ -57,9 +57,19 @@ var drivers = []struct {
 	{"USB 1 of Intel and VIA", []arch.Arch{arch.AMD64}, "USB_UHCI_HCD"},
 	{"USB of the Raspberry Pi 3", []arch.Arch{arch.ARM64}, "USB_DWC2 USB_DWC2_HOST"},
 
+	// What the drivers of a Raspberry Pi stand on.
+	{"the firmware of the Raspberry Pi", []arch.Arch{arch.ARM64}, "MAILBOX BCM2835_MBOX RASPBERRYPI_FIRMWARE RASPBERRYPI_POWER CLK_RASPBERRYPI GPIO_RASPBERRYPI_EXP"},
+	{"power and clocks of the Raspberry Pi", []arch.Arch{arch.ARM64}, "ARCH_BCM ARCH_BCM2835 BCM2835_POWER CLK_BCM2835 PINCTRL_BCM2835 DMA_BCM2835 BCM2835_WDT"},
+	{"USB of the Raspberry Pi 4, behind PCIe", []arch.Arch{arch.ARM64}, "PCIE_BRCMSTB RESET_CONTROLLER RESET_RASPBERRYPI USB_PCI USB_XHCI_HCD"},
+	{"what feeds a Raspberry Pi's memory card", []arch.Arch{arch.ARM64}, "REGULATOR REGULATOR_GPIO REGULATOR_FIXED_VOLTAGE GPIO_BRCMSTB"},
+	{"memory that a Raspberry Pi 4's devices reach", []arch.Arch{arch.ARM64}, "ZONE_DMA ZONE_DMA32"},
+	{"heat and clock speed of the Raspberry Pi", []arch.Arch{arch.ARM64}, "THERMAL_OF BCM2835_THERMAL BCM2711_THERMAL ARM_RASPBERRYPI_CPUFREQ"},
+	{"chance of the Raspberry Pi 3 and 4", []arch.Arch{arch.ARM64}, "HW_RANDOM_BCM2835 HW_RANDOM_IPROC_RNG200"},
+
 	// Consoles, and what servers tell by ACPI.
 	{"a PC's serial ports", arch.All(), "SERIAL_8250 SERIAL_8250_CONSOLE SERIAL_8250_PCI SERIAL_8250_PNP"},
 	{"serial ports of Arm machines", []arch.Arch{arch.ARM64}, "SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE SERIAL_8250_DW SERIAL_OF_PLATFORM"},
+	{"consoles of the Raspberry Pi", []arch.Arch{arch.ARM64}, "SERIAL_8250_EXTENDED SERIAL_8250_SHARE_IRQ SERIAL_8250_BCM2835AUX FB_SIMPLE"},
 	{"servers' buses and interrupts", []arch.Arch{arch.ARM64}, "PNP PCI_HOST_GENERIC PCI_ECAM ARM_SMMU ARM_SMMU_V3 ARM_GIC_V3_ITS EFI_ZBOOT"},
 	{"servers' processors", []arch.Arch{arch.ARM64}, "ACPI_CPPC_CPUFREQ ARM64_AMU_EXTN ARM_PMU ARM64_SVE ACPI_NUMA"},
 	{"programs of 32 bits", []arch.Arch{arch.ARM64}, "COMPAT COMPAT_32BIT_TIME KUSER_HELPERS UID16"},
