@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"floe/assets"
-	"floe/internal/arch"
 	"floe/internal/bootcode"
 )
 
@@ -28,11 +27,7 @@ func newParser(t *testing.T) *parser {
 	if f.err != nil {
 		t.Fatal(f.err)
 	}
-	entry, err := f.builder.Userland(t.Context(), arch.Host())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &parser{t: t, dir: t.TempDir(), busybox: filepath.Join(entry.Path, "busybox")}
+	p := &parser{t: t, dir: t.TempDir(), busybox: filepath.Join(programsHere(t, f.builder), "busybox")}
 	for _, e := range assets.Rootfs() {
 		if e.Path == "etc/floe/bootcodes.sh" {
 			p.write("bootcodes.sh", string(e.Data))

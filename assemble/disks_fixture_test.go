@@ -65,15 +65,11 @@ func ext4(t *testing.T, work string, options ...string) string {
 // swapDisk makes an image of a disk to swap to, with busybox.
 func swapDisk(t *testing.T, label string) string {
 	t.Helper()
-	entry, err := shared().builder.Userland(t.Context(), arch.Host())
-	if err != nil {
-		t.Fatal(err)
-	}
-	disk := filepath.Join(t.TempDir(), "swap.img")
+	programs, disk := programsHere(t, shared().builder), filepath.Join(t.TempDir(), "swap.img")
 	if err := os.WriteFile(disk, make([]byte, 16<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(filepath.Join(entry.Path, "busybox"), "mkswap", "-L", label, disk).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(programs, "busybox"), "mkswap", "-L", label, disk).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return disk

@@ -67,6 +67,20 @@ func tell(e report.Event) {
 	}
 }
 
+// programsHere gives the folder with the booted system's busybox and sigcheck, of an
+// architecture that runs here.
+func programsHere(t *testing.T, b *assemble.Builder) string {
+	t.Helper()
+	if size := os.Getpagesize(); size > 4096 {
+		t.Skipf("the booted system's programs are laid out for pages of 4096 bytes, and this kernel's have %d", size)
+	}
+	entry, err := b.Userland(t.Context(), arch.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entry.Path
+}
+
 // testImage gives the shared image and the key that enters it.
 func testImage(t testing.TB) (*assemble.Image, ssh.Signer) {
 	t.Helper()

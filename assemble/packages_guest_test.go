@@ -19,7 +19,6 @@ import (
 
 	"floe/assemble"
 	"floe/assets"
-	"floe/internal/arch"
 	"floe/internal/sshclient"
 )
 
@@ -45,12 +44,9 @@ rm -r "$1"/*
 
 func newGuest(t *testing.T) *guest {
 	t.Helper()
-	entry, err := packageBuilder(t).Userland(t.Context(), arch.Host())
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := programsHere(t, packageBuilder(t))
 	g := &guest{t: t, root: t.TempDir(), bin: t.TempDir()}
-	busybox := filepath.Join(entry.Path, "busybox")
+	busybox := filepath.Join(programs, "busybox")
 	list, err := exec.Command(busybox, "--list").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +56,7 @@ func newGuest(t *testing.T) *guest {
 			g.must(os.Symlink(busybox, filepath.Join(g.bin, name)))
 		}
 	}
-	g.must(os.Symlink(filepath.Join(entry.Path, "sigcheck"), filepath.Join(g.bin, "sigcheck")))
+	g.must(os.Symlink(filepath.Join(programs, "sigcheck"), filepath.Join(g.bin, "sigcheck")))
 	g.must(os.WriteFile(filepath.Join(g.bin, "mount"), []byte(fakeMount), 0o755))
 	g.must(os.WriteFile(filepath.Join(g.bin, "umount"), []byte(fakeUmount), 0o755))
 	for _, e := range assets.Rootfs() {

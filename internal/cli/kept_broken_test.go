@@ -21,7 +21,7 @@ import (
 	"floe/steps"
 )
 
-// withQEMU gives the person a QEMU of the host's own: a script that is the archive's
+// withQEMU gives the person a QEMU of the host's own, for amd64: a script that is the archive's
 // QEMU but for what it does first, where "$1" is QEMU's first argument.
 func (p *person) withQEMU(first string) {
 	p.Helper()
@@ -58,7 +58,7 @@ func (p person) folder() string { return filepath.Join(p.home, "state", "floe", 
 func TestUpKilledAsQEMUBegins(t *testing.T) {
 	p := newPerson(t)
 	p.withQEMU(`[ "$1" = --version ] || ` + killsItsFloe)
-	if _, errs, code := p.floe("up", "box", "--image", p.zeros(), "--memory", "64", "--disk", ""); code != -1 {
+	if _, errs, code := p.floe("up", "box", "--arch", "amd64", "--image", p.zeros(), "--memory", "64", "--disk", ""); code != -1 {
 		t.Fatalf("it was to be killed: %d\n%s", code, errs)
 	}
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
@@ -80,7 +80,7 @@ func TestUpKilledAsQEMUBegins(t *testing.T) {
 func TestStartBrokenOff(t *testing.T) {
 	p := newPerson(t)
 	p.withQEMU(killsItsFloe)
-	up := []string{"up", "box", "--image", p.zeros(), "--memory", "64", "--disk", ""}
+	up := []string{"up", "box", "--arch", "amd64", "--image", p.zeros(), "--memory", "64", "--disk", ""}
 	const told = `{"QMP": {"version": {}}}` + "\r\n" +
 		`{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}` + "\r\n"
 	for _, before := range []map[string]string{{}, {"events.qmp": told, "console.log": "of the run before\n"}} {
@@ -131,7 +131,7 @@ func TestDiskOfMachine(t *testing.T) {
 		}
 		return n >> 20
 	}
-	up := []string{"up", "box", "--image", p.zeros(), "--runtime", "none", "--memory", "64"}
+	up := []string{"up", "box", "--arch", "amd64", "--image", p.zeros(), "--runtime", "none", "--memory", "64"}
 	for _, tt := range []struct {
 		more []string
 		want int64
