@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"floe/assemble"
+	"floe/internal/arch"
 )
 
 // serving is 'floe serve' for as long as the test runs.
@@ -75,7 +76,7 @@ func TestServe(t *testing.T) {
 	address := p.serving("openssh", "docker", "podman", "e2fsprogs", "git", "buildx")
 	_, port, _ := net.SplitHostPort(address)
 	mirror := "http://10.0.2.2:" + port
-	p.must("build", "--runtime", "none", "--boot-codes", "tce.mirror="+mirror, "-o", "none.iso")
+	p.must("build", "--arch", arch.Host().String(), "--runtime", "none", "--boot-codes", "tce.mirror="+mirror, "-o", "none.iso")
 	run := func(more ...string) {
 		t.Helper()
 		p.must(append([]string{"run", "none.iso", "--detach", "--memory", "640", "--disk-size", "2G"}, more...)...)

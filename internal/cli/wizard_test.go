@@ -48,7 +48,7 @@ func floeFor(t *testing.T, limit time.Duration, env []string, args ...string) *e
 	noArchive := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(noArchive.Close)
 	cmd.Env = append([]string{"CLI_TEST_FLOE=1", "HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "COLORFGBG=15;0",
-		"TERM=xterm-256color", "FLOE_MIRROR=" + noArchive.URL, "GOCOVERDIR=" + t.TempDir()}, env...)
+		"TERM=xterm-256color", "FLOE_MIRROR=" + noArchive.URL, "FLOE_ARCH=amd64", "GOCOVERDIR=" + t.TempDir()}, env...)
 	return cmd
 }
 

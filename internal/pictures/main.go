@@ -103,7 +103,7 @@ func run(ctx context.Context, store, dir string, steps []step) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--store", filepath.Join(home, "store"))
 	cmd.Dir = home
-	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=xterm-256color", "COLORTERM=truecolor", "COLORFGBG=15;0"}
+	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=xterm-256color", "FLOE_ARCH=amd64", "COLORTERM=truecolor", "COLORFGBG=15;0"}
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: cols, Rows: rows})
 	if err != nil {
 		return err
