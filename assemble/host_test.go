@@ -97,3 +97,37 @@ func TestHostToolsAreBrought(t *testing.T) {
 		}
 	}
 }
+
+// prefixed are the programs that the kernel's makefiles call by a name with a prefix.
+var prefixed = []string{"gcc", "ld", "ar", "nm", "objcopy", "objdump", "readelf", "strip"}
+
+// TestKernelByOneName: the archive's compiler for an architecture has one name, whatever
+// host it runs on, since the kernel keeps that; a host's own is called as it is there.
+func TestKernelByOneName(t *testing.T) {
+	for _, target := range arch.All() {
+		for _, host := range arch.All() {
+			want := target.Triplet() + "-"
+			if got := (&Builder{opt: Options{Host: host, Toolchain: Sandbox}}).prefix(target); got != want {
+				t.Errorf("%s on %s: %q", target, host, got)
+			}
+			if host == target {
+				want = ""
+			}
+			if got := (&Builder{opt: Options{Host: host, Toolchain: Host}}).prefix(target); got != want {
+				t.Errorf("%s by %s's own: %q", target, host, got)
+			}
+		}
+	}
+	b := usual(t)
+	for _, target := range arch.All() {
+		root, err := b.Tools(t.Context(), "compiler", compilerPackages(b.opt.Host, target)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range prefixed {
+			if _, err := root.Path("/usr/bin/" + b.prefix(target) + name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

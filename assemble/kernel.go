@@ -26,7 +26,7 @@ func (b *Builder) Kernel(ctx context.Context, a arch.Arch) (store.Entry, error) 
 			return store.Entry{}, err
 		}
 		b.record("kernel", source)
-		parts, err := kernel.KeyParts(a, b.opt.Host, assets.Date())
+		parts, err := kernel.KeyParts(a, b.prefix(a), assets.Date())
 		if err != nil {
 			return store.Entry{}, err
 		}
@@ -55,7 +55,7 @@ func (b *Builder) buildKernel(ctx context.Context, a arch.Arch, run sandbox.Runn
 	}
 	stage.Jobs(b.opt.Jobs)
 	err = kernel.Build(ctx, kernel.Options{
-		Arch: a, Host: b.opt.Host, Source: paths[0], Runner: run, Work: work, Out: dir,
+		Arch: a, Prefix: b.prefix(a), Source: paths[0], Runner: run, Work: work, Out: dir,
 		Jobs: b.opt.Jobs, Time: assets.Date(), Report: stage, LogPath: b.log("kernel-" + string(a)),
 	})
 	if err != nil {

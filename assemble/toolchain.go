@@ -62,6 +62,16 @@ func (b *Builder) compiler(ctx context.Context, target arch.Arch) (sandbox.Runne
 	return b.runner(ctx, "compiler", compilerPackages(b.opt.Host, target), compilerTools(b.opt.Host, target))
 }
 
+// prefix is what stands before the names of the compiler for target and of its
+// binutils. The archive's have such names on every host, for the host's own
+// architecture, too; a host's own need not.
+func (b *Builder) prefix(target arch.Arch) string {
+	if b.opt.Toolchain == Host && b.opt.Host == target {
+		return ""
+	}
+	return target.Triplet() + "-"
+}
+
 // compiled makes something from the archive's sources with what compiles for
 // target; make is called again if the archive changed meanwhile.
 func (b *Builder) compiled(ctx context.Context, target arch.Arch,

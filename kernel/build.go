@@ -21,7 +21,7 @@ import (
 // comment says otherwise.
 type Options struct {
 	Arch   arch.Arch      // what the kernel runs on
-	Host   arch.Arch      // what make and gcc run on: another one needs a cross-compiler
+	Prefix string         // of the names of gcc and binutils that make it: "aarch64-linux-gnu-"; may be ""
 	Source string         // the linux-source .deb, or the .tar.xz that is inside it
 	Runner sandbox.Runner // where make and gcc run
 
@@ -108,7 +108,7 @@ func (b *builder) run(ctx context.Context, c sandbox.Command) error {
 // make runs make in the source.
 func (b *builder) make(ctx context.Context, args ...string) error {
 	return b.run(ctx, sandbox.Command{
-		Args: append([]string{"make"}, append(makeArgs(b.Arch, b.Host), args...)...),
+		Args: append([]string{"make"}, append(makeArgs(b.Arch, b.Prefix), args...)...),
 		Env:  makeEnv(b.Time),
 		Sub:  treeDir,
 	})

@@ -139,7 +139,7 @@ func options(t *testing.T, source string, events *[]report.Event) Options {
 		sink = report.Func(func(e report.Event) { *events = append(*events, e) })
 	}
 	return Options{
-		Arch: arch.AMD64, Host: arch.AMD64, Source: source, Runner: sandbox.Host{}, Jobs: 2, Time: epoch, Objects: 10,
+		Arch: arch.AMD64, Source: source, Runner: sandbox.Host{}, Jobs: 2, Time: epoch, Objects: 10,
 		Work: filepath.Join(dir, "work"), Out: filepath.Join(dir, "out"), LogPath: filepath.Join(dir, "log"),
 		Report: report.Start(sink, "kernel/amd64", "Kernel"),
 	}
@@ -181,10 +181,10 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// TestBuildOnAnotherHost: the compiler is the one that the host has for the target.
-func TestBuildOnAnotherHost(t *testing.T) {
+// TestBuildNamesTheCompiler: it is the one with the prefix, on whatever host.
+func TestBuildNamesTheCompiler(t *testing.T) {
 	o := options(t, makeSource(t, map[string]string{"drop": "XYZ\n"}), nil)
-	o.Host = arch.ARM64
+	o.Prefix = "x86_64-linux-gnu-"
 	if err := Build(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -277,25 +277,25 @@ func TestBuildStops(t *testing.T) {
 func TestMakeArgs(t *testing.T) {
 	const every = "-ftrack-macro-expansion=0 -Wno-misleading-indentation"
 	for _, tc := range []struct {
-		target, host arch.Arch
-		want         string
+		target       arch.Arch
+		prefix, want string
 	}{
-		{arch.AMD64, arch.AMD64, "ARCH=x86_64 KCFLAGS=" + every + " -mstringop-strategy=libcall"},
-		{arch.ARM64, arch.ARM64, "ARCH=arm64 KCFLAGS=" + every},
-		{arch.AMD64, arch.ARM64, "ARCH=x86_64 KCFLAGS=" + every + " -mstringop-strategy=libcall CROSS_COMPILE=x86_64-linux-gnu-"},
-		{arch.ARM64, arch.AMD64, "ARCH=arm64 KCFLAGS=" + every + " CROSS_COMPILE=aarch64-linux-gnu-"},
+		{arch.AMD64, "", "ARCH=x86_64 KCFLAGS=" + every + " -mstringop-strategy=libcall"},
+		{arch.ARM64, "", "ARCH=arm64 KCFLAGS=" + every},
+		{arch.AMD64, "x86_64-linux-gnu-", "ARCH=x86_64 KCFLAGS=" + every + " -mstringop-strategy=libcall CROSS_COMPILE=x86_64-linux-gnu-"},
+		{arch.ARM64, "aarch64-linux-gnu-", "ARCH=arm64 KCFLAGS=" + every + " CROSS_COMPILE=aarch64-linux-gnu-"},
 	} {
 		var others []string
-		for _, arg := range makeArgs(tc.target, tc.host) {
+		for _, arg := range makeArgs(tc.target, tc.prefix) {
 			if !strings.HasPrefix(arg, "CFLAGS_") {
 				others = append(others, arg)
 			}
 		}
 		if got := strings.Join(others, " "); got != tc.want {
-			t.Errorf("%s on %s: %s, want %s", tc.target, tc.host, got, tc.want)
+			t.Errorf("%s by %q: %s, want %s", tc.target, tc.prefix, got, tc.want)
 		}
 	}
-	if args := makeArgs(arch.ARM64, arch.AMD64); !slices.Contains(args, "CFLAGS_decompress/huf_decompress.o=-O2") {
+	if args := makeArgs(arch.ARM64, ""); !slices.Contains(args, "CFLAGS_decompress/huf_decompress.o=-O2") {
 		t.Errorf("what unpacks packages is not compiled for speed: %q", args)
 	}
 	env := strings.Join(makeEnv(epoch.In(time.FixedZone("X", 3600))), " ")

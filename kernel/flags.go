@@ -7,15 +7,17 @@ import (
 	"floe/internal/arch"
 )
 
-// makeArgs are the arguments that every call of make has.
-func makeArgs(target, host arch.Arch) []string {
+// makeArgs are the arguments that every call of make has. The kernel keeps the
+// compiler's name, prefix and all: under one name it is the same kernel, whatever
+// machine makes it.
+func makeArgs(target arch.Arch, prefix string) []string {
 	flags := slices.Concat(onlyMessages, compilerFlags[target])
 	args := []string{"ARCH=" + target.Kernel(), "KCFLAGS=" + strings.Join(flags, " ")}
 	for _, object := range forSpeed {
 		args = append(args, "CFLAGS_"+object+".o=-O2")
 	}
-	if target != host {
-		args = append(args, "CROSS_COMPILE="+target.Triplet()+"-")
+	if prefix != "" {
+		args = append(args, "CROSS_COMPILE="+prefix)
 	}
 	return args
 }

@@ -65,7 +65,7 @@ type Part struct{ Name, Value string }
 // KeyParts are all inputs of Build that can change its output, apart from two
 // that the caller knows: the content of the source and that of the toolchain.
 // Jobs, the number of objects and the paths have no influence.
-func KeyParts(target, host arch.Arch, t time.Time) ([]Part, error) {
+func KeyParts(target arch.Arch, prefix string, t time.Time) ([]Part, error) {
 	frags, err := Fragments(target)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func KeyParts(target, host arch.Arch, t time.Time) ([]Part, error) {
 		{"arch", target.String()},
 		{"configuration", string(settings(reqs))},
 		{"patches", diffs.String()},
-		{"make", fmt.Sprint(makeArgs(target, host), makeEnv(t))},
+		{"make", fmt.Sprint(makeArgs(target, prefix), makeEnv(t))},
 	}
 	if trees := treeTargets(target); len(trees) > 0 {
 		parts = append(parts, Part{"device trees", fmt.Sprint(trees)})

@@ -39,7 +39,7 @@ func TestDeviceTrees(t *testing.T) {
 
 func TestDeviceTreesInKey(t *testing.T) {
 	for _, a := range arch.All() {
-		parts, err := KeyParts(a, arch.AMD64, epoch)
+		parts, err := KeyParts(a, "", epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
