@@ -74,17 +74,18 @@ func bootsByDeviceTree(t *testing.T, image string, key ssh.Signer) {
 	stopCleanly(t, r)
 }
 
-// greeted wants the greeting of a console in the log of a serial port, soon.
+// greeted wants the greeting of a console in the log of a serial port, soon, and the
+// host's key: on a server it may be the only port that anybody reads.
 func greeted(t *testing.T, port string) {
 	t.Helper()
 	var said []byte
 	var err error
 	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(200 * time.Millisecond) {
-		if said, err = os.ReadFile(port); strings.Contains(string(said), "F L O E") {
+		if said, err = os.ReadFile(port); strings.Contains(string(said), "F L O E") && strings.Contains(string(said), "ssh host key SHA256:") {
 			return
 		}
 	}
-	t.Errorf("no greeting on the PC's serial port: %v\n%s", err, said)
+	t.Errorf("no greeting or no key on the PC's serial port: %v\n%s", err, said)
 }
 
 // TestARM64Docker does with docker on arm64 what TestDocker does on amd64: the
