@@ -25,30 +25,26 @@ func packagesDisk(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sums := assemble.PackageSums(list)
-	signature, err := assemble.SignSums(sums, f.key)
-	if err != nil {
+	work := t.TempDir()
+	folder := filepath.Join(work, "disk", "packages")
+	addPackages(t, folder, list)
+	if err := os.WriteFile(filepath.Join(folder, "lab.lst"), []byte(name+".tcz\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]byte{
-		"lab.lst": []byte(name + ".tcz\n"), assemble.SumsFile: sums, assemble.SignatureFile: signature,
-	}
-	for _, p := range list {
-		if files["optional/"+filepath.Base(p.Path())], err = os.ReadFile(p.Path()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	work := t.TempDir()
-	for path, data := range files {
-		path = filepath.Join(work, "disk", "packages", path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return ext4(t, work, "-L", "stuff", "-d", "disk")
+}
+
+// addPackages puts packages into a folder, as 'floe pack' does.
+func addPackages(t *testing.T, folder string, list []assemble.Package) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	key := shared().key
+	sign := func(sums []byte) ([]byte, error) { return assemble.SignSums(sums, key) }
+	if err := assemble.AddPackages(folder, list, key.PublicKey(), sign); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ext4 makes an image of a file system in a folder.

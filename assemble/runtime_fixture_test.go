@@ -254,32 +254,11 @@ func (b *box) push(repository string) {
 // serve puts packages, and all that they depend on, on the mirror, signed.
 func (b *box) serve(names ...string) {
 	b.t.Helper()
-	f := shared()
-	list, err := f.builder.Packages(b.t.Context(), b.arch, names...)
+	list, err := shared().builder.Packages(b.t.Context(), b.arch, names...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, p := range list {
-		for _, ext := range []string{"", ".dep"} {
-			data, err := os.ReadFile(p.Path() + ext)
-			if err == nil {
-				err = os.WriteFile(filepath.Join(b.mirror, filepath.Base(p.Path())+ext), data, 0o600)
-			}
-			if err != nil {
-				b.t.Fatal(err)
-			}
-		}
-	}
-	sums := assemble.PackageSums(list)
-	signature, err := assemble.SignSums(sums, f.key)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{assemble.SumsFile: sums, assemble.SignatureFile: signature} {
-		if err := os.WriteFile(filepath.Join(b.mirror, name), data, 0o600); err != nil {
-			b.t.Fatal(err)
-		}
-	}
+	addPackages(b.t, b.mirror, list)
 }
 
 // throughProxy wants images to have come by the proxy.

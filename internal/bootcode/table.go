@@ -28,7 +28,7 @@ func All() []Code {
 		{Key: "cde", Page: Packages, Default: "on images with a runtime", Help: "load the packages on the boot medium"},
 		{Key: "toram", Page: Packages, Help: "copy these to memory, so that the medium can go"},
 		{Key: "tce", Form: &folder, Page: Packages, Example: "tce=LABEL=stuff/tce", Help: "further packages: sdb1/tce, LABEL=x/tce, UUID=id",
-			Manual: "A partition or disk, and a folder on it with `optional/` and a load list. The folder is `tce` where none is named. Packages count if the image knows them, or if a list of their sums lies there that is signed like a mirror's: `packages.sha256` and `packages.sha256.sig`."},
+			Manual: "A partition or disk, and a folder on it with `optional/` and a load list. The folder is `tce` where none is named. Packages may as well lie in the folder itself, where `floe pack` puts them. They count if the image knows them, or if a list of their sums lies there that is signed like a mirror's: `packages.sha256` and `packages.sha256.sig`, which `floe pack` makes as well."},
 		{Key: "lst", Form: &fileName, Page: Packages, Default: "onboot.lst", Example: "lst=lab.lst", shellStart: "onboot.lst", Help: "another list of packages to load than onboot.lst"},
 		{Key: "tce.mirror", Form: &webAddress, Page: Packages, Example: "tce.mirror=http://10.0.2.2:8000/tcz", Help: "where tce-load -w fetches packages",
 			Manual: "Each package is checked against the SHA-256 list inside the image, or against the mirror's own if that is signed by a key that may log in, so the mirror need not be trusted."},

@@ -3,18 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/dustin/go-humanize"
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"floe/assemble"
 	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/report"
+	"floe/internal/sshclient"
 	"floe/steps"
 	"floe/ui"
 )
@@ -27,7 +25,10 @@ func packCommand(out *terminal) *cobra.Command {
 		Long: "Makes NAME.tcz, a squashfs of a program and the libraries that it needs, and the same of every\n" +
 			"package that it depends on, with .dep, .info, .list and .sha256 beside each. NAME is one that floe\n" +
 			"defines, such as git or openssh, or else any package of Debian's: all its files, the links that\n" +
-			"update-alternatives would make, and the users and groups of its services, but none of its services.",
+			"update-alternatives would make, and the users and groups of its services, but none of its services.\n" +
+			"The folder has a list of all that was packed into it, packages.sha256, which floe's own key and those of\n" +
+			"your agent sign: a machine that lets one of them log in takes packages from the folder, on a disk that\n" +
+			"the boot code tce= names or at the address in tce.mirror=.",
 		Example: "  floe pack e2fsprogs\n  floe pack htop -o packages",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -48,7 +49,8 @@ func packCommand(out *terminal) *cobra.Command {
 			for _, p := range list {
 				rows = append(rows, ui.Row{Key: p.Name, Value: humanize.Comma(p.Size) + " bytes", Note: "sha256 " + p.SHA256})
 			}
-			out.print(out.styles().Table("Packages in "+folder, rows))
+			out.print(out.styles().Table("Packages in "+folder, rows) + "\n" + out.styles().Next(
+				assemble.SumsFile+" there lists them, signed: copy the whole folder to a disk of a machine", folderLines()))
 			return nil
 		},
 	}
@@ -58,11 +60,27 @@ func packCommand(out *terminal) *cobra.Command {
 	return cmd
 }
 
+// folderLines tell how a machine is given a folder of packages that was copied to a
+// disk, whose label stands for any.
+func folderLines() []ui.Command {
+	return []ui.Command{
+		{What: "have its packages at hand: boot with", Line: "tce=LABEL=stuff/packages"},
+		{What: "load one then", Line: "tce-load -i NAME"},
+	}
+}
+
 // pack builds packages and copies them, with the files beside them, into a
-// folder.
+// folder, where a list of them is signed.
 func (t *terminal) pack(ctx context.Context, plan *steps.Plan, folder string, names []string) ([]assemble.Package, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fault.New(fault.Usage, "make the folder", folder, err, "Name another one with --output.")
+	}
+	own, _, err := sshclient.Identity(identityDir())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := assemble.SignedSums(folder, own.PublicKey()); err != nil { // before anything is built
+		return nil, err
 	}
 	s, err := t.openStore()
 	if err != nil {
@@ -75,36 +93,10 @@ func (t *terminal) pack(ctx context.Context, plan *steps.Plan, folder string, na
 	if err != nil {
 		return nil, err
 	}
-	stage := report.Start(sink, "copy", "Copy the packages")
-	for _, p := range list {
-		files, err := filepath.Glob(filepath.Join(p.Dir, p.Name+".tcz*"))
-		if err != nil {
-			return nil, stage.Fail(err)
-		}
-		for _, from := range files {
-			if err := copyInto(folder, from); err != nil {
-				return nil, stage.Fail(fault.New(fault.Missing, "write", filepath.Join(folder, filepath.Base(from)), err, "See that there is room and that the folder can be written to."))
-			}
-		}
+	stage := report.Start(sink, "copy", "Copy the packages, and sign their list")
+	if err := assemble.AddPackages(folder, list, own.PublicKey(), func(sums []byte) ([]byte, error) { return t.sign(ctx, sums) }); err != nil {
+		return nil, stage.Fail(err)
 	}
 	stage.Done("")
 	return list, nil
-}
-
-// copyInto copies a file into a folder; it appears there when it is whole.
-func copyInto(folder, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := renameio.NewPendingFile(filepath.Join(folder, filepath.Base(from)), renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	defer out.Cleanup()
-	if _, err := io.Copy(out, in); err != nil {
-		return err
-	}
-	return out.CloseAtomicallyReplace()
 }

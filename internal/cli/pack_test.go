@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"floe/assemble"
+	"floe/internal/sshclient"
 )
 
 // TestPack makes packages of a Debian package that floe has no definition of:
@@ -39,6 +42,24 @@ func TestPack(t *testing.T) {
 		if !strings.Contains(said, strings.TrimSuffix(name, ".tcz")) {
 			t.Errorf("nothing is said of %s:\n%s", name, said)
 		}
+	}
+	// What is packed later joins the list, which floe's own key signs each time.
+	p.must("pack", "lsof", "-o", "packages")
+	own, _, err := sshclient.Identity(filepath.Join(p.home, "data", "floe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := assemble.SignedSums(dir, own.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"glibc", "htop", "lsof"} {
+		if sum, err := os.ReadFile(filepath.Join(dir, name+".tcz.sha256")); err != nil || !strings.Contains(string(sums), string(sum)) {
+			t.Errorf("the list has no line %q, %v:\n%s", sum, err, sums)
+		}
+	}
+	if !strings.Contains(said, "tce=LABEL=") {
+		t.Errorf("nothing is said of what to do with the packages:\n%s", said)
 	}
 	if _, errs, code := p.floe("pack", "no-such-package"); code == 0 || !strings.Contains(errs, "no-such-package") {
 		t.Errorf("a package that is not there: exit code %d\n%s", code, errs)
