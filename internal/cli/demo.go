@@ -69,8 +69,9 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 		return err
 	}
 	var contained []ui.Row
-	if len(plan.Runtimes()) > 0 {
-		if contained, err = t.contain(ctx, plan, r, sink); err != nil {
+	runtime := demoRuntime(plan)
+	if runtime != "" {
+		if contained, err = t.contain(ctx, plan, r, runtime, sink); err != nil {
 			return err
 		}
 	}
@@ -88,9 +89,18 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	}
 	t.showImage(image, plan.Output)
 	if contained != nil {
-		t.print("\n" + styles.Next("Go on with "+plan.Runtimes()[0], goOn(plan)))
+		t.print("\n" + styles.Next("Go on with "+runtime, goOn(plan.Output, runtime)))
 	}
 	return nil
+}
+
+// demoRuntime is the runtime that the demo's container gets; "" where the machine
+// starts none, be it on the image or not.
+func demoRuntime(plan *steps.Plan) string {
+	if loads := plan.Loads(); len(loads) > 0 {
+		return loads[0]
+	}
+	return ""
 }
 
 // questions are what the demo asks the machine, each a command for its shell.

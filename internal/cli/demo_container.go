@@ -38,8 +38,7 @@ var contained = []struct{ name, command string }{
 
 // contain makes an image of the system's own busybox, runs a container of it
 // with limits, and gives what it says of itself.
-func (t *terminal) contain(ctx context.Context, plan *steps.Plan, r *qemu.Running, sink report.Sink) ([]ui.Row, error) {
-	runtime := plan.Runtimes()[0]
+func (t *terminal) contain(ctx context.Context, plan *steps.Plan, r *qemu.Running, runtime string, sink report.Sink) ([]ui.Row, error) {
 	stage := report.Start(sink, "runtime", "Wait for "+runtime)
 	waiting, cancel := context.WithTimeoutCause(ctx, runtimePatience, fault.New(fault.Build, "wait for", runtime,
 		fmt.Errorf("it does not answer after %s", runtimePatience), "its log is /var/log/"+runtime+"/current on the machine; 'floe run' starts one"))
@@ -119,9 +118,9 @@ func (t *terminal) containerRoot(ctx context.Context, plan *steps.Plan) ([]byte,
 }
 
 // goOn are the two lines that a person would type next.
-func goOn(plan *steps.Plan) []ui.Command {
+func goOn(image, runtime string) []ui.Command {
 	return []ui.Command{
-		{What: "boot it again", Line: "floe run --detach " + steps.ShellWord(plan.Output)},
-		{What: "and give it work", Line: "floe ssh " + client[plan.Runtimes()[0]] + " run --rm -m 64m alpine uname -a"},
+		{What: "boot it again", Line: "floe run --detach " + steps.ShellWord(image)},
+		{What: "and give it work", Line: "floe ssh " + client[runtime] + " run --rm -m 64m alpine uname -a"},
 	}
 }

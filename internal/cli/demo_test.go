@@ -104,9 +104,24 @@ func TestGoOn(t *testing.T) {
 		{steps.Docker, "floe-amd64.iso", "floe run --detach floe-amd64.iso", "floe ssh docker run --rm -m 64m alpine uname -a"},
 		{steps.Podman, "my box.iso", "floe run --detach 'my box.iso'", "floe ssh sudo podman run --rm -m 64m alpine uname -a"},
 	} {
-		got := goOn(&steps.Plan{Runtime: tt.runtime, Output: tt.output})
+		got := goOn(tt.output, tt.runtime)
 		if len(got) != 2 || got[0].Line != tt.boot || got[1].Line != tt.work {
 			t.Errorf("%s: %q", tt.runtime, got)
+		}
+	}
+}
+
+// TestDemoRuntime: a machine that loads no packages is not waited for until its
+// runtime answers.
+func TestDemoRuntime(t *testing.T) {
+	for _, tt := range []struct{ runtime, codes, want string }{
+		{steps.Docker, "", steps.Docker},
+		{steps.Podman + "," + steps.Docker, "tz=UTC", steps.Podman},
+		{steps.Docker, "superuser base", ""},
+		{steps.NoRuntime, "", ""},
+	} {
+		if got := demoRuntime(&steps.Plan{Runtime: tt.runtime, BootCodes: tt.codes}); got != tt.want {
+			t.Errorf("%s with %q: %q, not %q", tt.runtime, tt.codes, got, tt.want)
 		}
 	}
 }
