@@ -51,20 +51,20 @@ func (b *bench) least(ctx context.Context) error {
 		runs, answers := 0, 0
 		for memory := l.enough; memory > l.nothing; memory -= l.step {
 			try, cancel := context.WithTimeout(ctx, leastPatience)
-			one, err := b.boot(try, program, bootCase{image: base, memory: memory, cpus: 2})
+			one, err := b.boot(try, program, bootCase{image: base, memory: memory, cpus: 2}, contain)
 			cancel()
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			fmt.Fprintf(os.Stderr, "%s, -m %d: ssh %.1f s, API %.1f s, container %.1f s, %s (%v)\n", base, memory,
-				one.ssh.Seconds(), one.runtime.Seconds(), one.container, one.starved, err)
+			fmt.Fprintf(os.Stderr, "%s, -m %d: from power-on to ssh %.1f s, to API %.1f s, container %.1f s, %s (%v)\n", base, memory,
+				one.power.Seconds(), one.api.Seconds(), one.container, one.starved, err)
 			if err == nil {
 				runs = memory
 			}
-			if one.runtime > 0 {
+			if one.api > 0 {
 				answers = memory
 			}
-			if err != nil && one.runtime == 0 {
+			if err != nil && one.api == 0 {
 				break
 			}
 		}

@@ -40,7 +40,7 @@ func (b *bench) memory(ctx context.Context) error {
 				var left []float64
 				for range b.runs {
 					try, cancel := context.WithTimeout(ctx, leastPatience)
-					one, err := b.boot(try, program, c)
+					one, err := b.boot(try, program, c, idle)
 					cancel()
 					if ctx.Err() != nil {
 						return ctx.Err()
