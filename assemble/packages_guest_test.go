@@ -278,7 +278,21 @@ func TestLoadFromMirror(t *testing.T) {
 	if got := g.succeeds("tce-status"); got != "" {
 		t.Errorf("-w loaded %q", got)
 	}
+	could := func(want ...string) {
+		t.Helper()
+		var lines string
+		for _, name := range want {
+			lines += name + " " + g.path(optional+"/"+name+".tcz") + "\n"
+		}
+		if got := g.succeeds("tce-status", "-a"); got != lines {
+			t.Errorf("could be loaded: %q, want %q", got, lines)
+		}
+	}
+	could("libs", "tool")
+	g.succeeds("tce-load", "-i", "libs")
+	could("tool")
 	g.succeeds("tce-load", "-wi", "tool")
+	could()
 	g.succeeds("tce-load", "-wi", "tool")
 	g.succeeds("tce-load", "-wl", "other")
 	if got := g.succeeds("tce-status", "-i"); got != "libs\nother\ntool\n" {

@@ -8,7 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/adrg/xdg"
+
+	"floe/internal/arch"
 	"floe/internal/fault"
+	"floe/qemu"
 )
 
 func TestMakeDisk(t *testing.T) {
@@ -43,5 +47,43 @@ func TestMakeDisk(t *testing.T) {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%q left a file", size)
 		}
+	}
+}
+
+// TestEphemeral: a machine that is to leave nothing has no data disk made, and is not
+// given the one that its name has.
+func TestEphemeral(t *testing.T) {
+	t.Cleanup(xdg.Reload) // once the variable is as it was
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	xdg.Reload()
+	drives := func(try trial) (list []string) {
+		t.Helper()
+		option, err := try.disk()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := qemu.New("box", arch.Host(), option)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range m.Media {
+			list = append(list, d.Path)
+		}
+		return list
+	}
+	kept := trial{name: "box", wantsDisk: true, diskSize: "512M"}
+	ephemeral := kept
+	ephemeral.ephemeral = true
+	if got := drives(ephemeral); got != nil {
+		t.Errorf("it has %q", got)
+	}
+	if _, err := os.Stat(diskPath("box")); err == nil {
+		t.Error("a disk was made for it")
+	}
+	if got := drives(kept); len(got) != 1 || got[0] != diskPath("box") {
+		t.Errorf("one that stays has %q, not %s", got, diskPath("box"))
+	}
+	if got := drives(ephemeral); got != nil {
+		t.Errorf("where there is a disk, it has %q", got)
 	}
 }

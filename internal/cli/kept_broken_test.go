@@ -229,12 +229,24 @@ func TestCtrlCWhileItBoots(t *testing.T) {
 		c.ends(int(fault.Cancelled))
 	}
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
+	disk := filepath.Join(p.home, "data", "floe", "disks", "box.qcow2") // which neither of the two is given
+	if err := makeDisk(disk, "512M"); err != nil {
+		t.Fatal(err)
+	}
+	without := func() {
+		if line := fmt.Sprintf("/proc/%d/cmdline", p.list()["box"].PID); says(line, disk) || !says(line, "zeros.iso") {
+			text, _ := os.ReadFile(line)
+			t.Errorf("QEMU is called by %q", text)
+		}
+	}
 	interrupt("floe ssh --name box", "run", p.zeros(), "--name", "box", "--memory", "64", "--ephemeral", "--detach")
+	without()
 	if err := syscall.Kill(p.list()["box"].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	p.until("its QEMU is gone", func() bool { return p.machinesHere() == 0 })
 	interrupt("floe up box", "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
+	without()
 	box := p.list()["box"]
 	if box.Condition != machines.Up || p.machinesHere() != 1 {
 		t.Errorf("it is %+v, and %d QEMUs run", box, p.machinesHere())
