@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +51,7 @@ func TestDataDisk(t *testing.T) {
 		t.Errorf("the other disk was written to: %v", err)
 	}
 	b.run("echo kept >~/note; sync")
+	b.run("tar -c -C /usr/bin busybox | sudo podman import - tiny && sudo podman create --name lasts tiny /busybox echo it is back")
 	stopCleanly(t, b.r)
 
 	root, err := f.builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
@@ -73,6 +75,10 @@ func TestDataDisk(t *testing.T) {
 	}
 	b.consoleSays("PROBLEM: the data disk /dev/sda1 is full")
 	b.expect("what was kept", "kept", "cat ~/note")
+	b.pilesUpNothing()
+	// Nobody has to start anything anew, or know what podman remembers of a full disk.
+	b.run("sudo rm /data/noise; for i in $(seq 120); do ! sudo podman --url unix://" + rootSocket + " info >/dev/null 2>&1 || exit 0; sleep 1; done; tail /var/log/podman/current; exit 1")
+	b.expect("a container, once there is room", "it is back", "sudo podman --url unix://"+rootSocket+" start -a lasts")
 	stopCleanly(t, b.r)
 
 	// Behind the superblock and its group descriptors: bitmaps and inodes.
@@ -89,6 +95,27 @@ func TestDataDisk(t *testing.T) {
 	}
 	b.consoleSays("PROBLEM: the data disk /dev/sda1 is damaged", "podman: REFUSED")
 	stopCleanly(t, b.r)
+}
+
+// pilesUpNothing wants a machine to answer after a minute as before, with no more
+// processes: a runtime that fails is started again and again meanwhile.
+func (b *box) pilesUpNothing() {
+	b.t.Helper()
+	const count = "ls -d /proc/[0-9]* | wc -l"
+	before := b.run("sleep 20; " + count)
+	b.run("sleep 60")
+	c, err := login(b.t, b.r, shared().key)
+	if err != nil {
+		b.t.Fatalf("it takes nobody in any more: %v", err)
+	}
+	defer c.Close()
+	was, err := strconv.Atoi(before)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if now, err := strconv.Atoi(say(b.t, c, count)); err != nil || now > was+10 { // some come and go
+		b.t.Errorf("%d processes became %d, %v:\n%s", was, now, err, say(b.t, c, "ps | tail -n 40"))
+	}
 }
 
 // damaged is the copy of a data disk that was spoilt, beside it.
@@ -155,7 +182,11 @@ func TestDataDiskAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 64<<20)}
-	b.options = []qemu.Option{qemu.Memory(128), drives["virtio"](b.disk)}
+	blank := filepath.Join(t.TempDir(), "blank.img")
+	if err := os.WriteFile(blank, make([]byte, 64<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.options = []qemu.Option{qemu.Memory(128), drives["virtio"](b.disk), qemu.Data(blank, "blank")}
 	enterAnyway(b)
 	b.run("echo kept >~/note")
 	stopCleanly(t, b.r)
@@ -181,6 +212,10 @@ func TestDataDiskAlone(t *testing.T) {
 	b.consoleSays("If it was the data disk: sudo e2fsck -f /dev/vda1, again")
 	b.mends("/dev/vda1")
 	stopCleanly(t, b.r)
+	// A whole disk is taken by format= alone, be it blank and the only one.
+	if now, err := os.ReadFile(blank); err != nil || len(bytes.Trim(now, "\x00")) > 0 {
+		t.Errorf("a blank disk that nobody named was written to: %v", err)
+	}
 }
 
 // enterAnyway boots and logs in, whether a runtime starts or not.
