@@ -74,11 +74,17 @@ func dockerInfo(b *box) {
 // dockerKept wants the logs of what is supervised to be bound, and state in /run.
 func dockerKept(b *box) {
 	for _, name := range []string{"docker", "containerd"} {
-		b.expect("what the log of "+name+" is bound to", "s1000000\nn2", "cat /var/log/"+name+"/config")
-		b.run("test -s /var/log/" + name + "/current && sudo sv status /run/service/" + name + " | grep -q ^run")
+		b.boundLog(name)
 	}
 	b.run("test -S /run/docker.sock && test -d /run/docker && test -S /run/containerd/containerd.sock")
 	b.expect("process 1 with --init", "docker-init", "docker run --rm --init tiny sh -c 'cat /proc/1/comm'")
+}
+
+// boundLog wants the log of a service to be bound to 3 MB, and the service to run.
+func (b *box) boundLog(name string) {
+	b.t.Helper()
+	b.expect("what the log of "+name+" is bound to", "s1000000\nn2", "cat /var/log/"+name+"/config")
+	b.run("test -s /var/log/" + name + "/current && sudo sv status /run/service/" + name + " | grep -q ^run")
 }
 
 func dockerLimits(b *box) {
@@ -102,6 +108,7 @@ func dockerLimits(b *box) {
 }
 
 func dockerNetwork(b *box) {
+	b.expect("what iptables speaks to", "(nf_tables)", "iptables --version | cut -d ' ' -f 3")
 	b.run("docker run -d --name web -p 8080:80 tiny nc -ll -p 80 -e echo hello from a container")
 	answers(b.t, b.published(8080), "hello from a container")
 	b.run("docker network create --ipv6 --subnet fd00:6::/64 inner && docker run -d --network inner --name peer tiny nc -ll -p 80 -e echo it is me")

@@ -22,8 +22,10 @@ func TestPodman(t *testing.T) {
 		{"packages in memory", func(b *box) { b.expect("the medium", "", "grep /media/floe /proc/mounts; true") }},
 		{"boot codes", podmanCodes},
 		{"client over ssh", podmanClient},
+		{"what is kept where", podmanKeeps},
 		{"root", func(b *box) { podmanWorks(b, "sudo podman", rootSocket, "8080") }},
 		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
+		{"killed", podmanKilled},
 		{"build", podmanBuild},
 		{"compose", podmanCompose},
 		{"power cut", podmanPowerCut},
@@ -61,6 +63,15 @@ func podmanClient(b *box) {
 			b.t.Errorf("%s: %q, not %q", socket, got, want)
 		}
 	}
+}
+
+// podmanKeeps wants the logs of what is supervised to be bound, and the user's
+// network to be made by pasta.
+func podmanKeeps(b *box) {
+	for _, name := range []string{"podman", "podman-user"} {
+		b.boundLog(name)
+	}
+	b.expect("who makes the user's network", "pasta", "podman info --format '{{.Host.RootlessNetworkCmd}}'")
 }
 
 // podmanWorks pulls, runs with limits, publishes a port and finds containers
@@ -102,6 +113,22 @@ func podmanWorks(b *box, podman, socket, published string) {
 	b.expect("by name", "it is me", podman+" run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
 	b.expect("by IPv6", "it is me", podman+" run --rm --network inner tiny sh -c 'nc "+b.address6(podman)+" 80 </dev/null'")
 	b.run(podman + " rm -f -t 1 web peer && " + podman + " network rm inner")
+}
+
+// podmanKilled kills the services. Both come back, and what root runs lives on.
+func podmanKilled(b *box) {
+	b.run("sudo podman run -d --name lasts tiny sleep 100000")
+	started := b.run("sudo podman inspect -f '{{.State.Pid}}' lasts")
+	for service, podman := range map[string]string{"podman": "sudo podman --url unix://" + rootSocket, "podman-user": userPodman} {
+		pid := "sudo sv status /run/service/" + service + " | sed -n 's/^run: [^ ]* (pid \\([0-9]*\\)).*/\\1/p'"
+		before := b.run(pid)
+		b.run("sudo kill -9 " + before)
+		b.run(`for i in $(seq 600); do now=$(` + pid + `); [ -n "$now" ] && [ "$now" != ` + before + ` ] && ` + podman + ` ps >/dev/null 2>&1 && exit; usleep 200000; done; exit 1`)
+	}
+	b.expect("a container through the death of podman", "lasts "+started, "sudo podman ps --format '{{.Names}} {{.Pid}}'")
+	b.expect("the same by its service", "through", "sudo podman --url unix://"+rootSocket+" exec lasts echo through")
+	b.expect("the user's service", "tiny", userPodman+" images -q localhost/tiny | sed 's/.*/tiny/'")
+	b.run("sudo podman rm -f -t 1 lasts")
 }
 
 // podmanBuild builds by the podman of this host, and by the user's own without a
