@@ -154,3 +154,26 @@ func TestLoadSettings(t *testing.T) {
 	g.expect("etc/tool/a", "a3")
 	g.expect("etc/tool/b", "mine")
 }
+
+// A package that is named with its folder is known by the signed list there, at the next
+// boot as well if it is to stay.
+func TestLoadFolder(t *testing.T) {
+	g := newGuest(t)
+	mine, line, err := sshclient.Identity(t.TempDir())
+	g.must(err)
+	g.write("etc/floe/packages.keys", packageKey(t, line))
+	g.write("etc/floe/packages.sha256", "")
+	sums := g.version("pack", "tool", "", "packed", 100)
+	g.write("pack/packages.sha256", sums)
+	g.refuses("not among the packages", "tce-load", "-i", g.path("pack/tool.tcz"))
+	signatures, err := assemble.SignSums([]byte(sums), mine)
+	g.must(err)
+	g.write("pack/packages.sha256.sig", string(signatures))
+	g.succeeds("tce-load", "-wi", g.path("pack/tool.tcz"))
+	g.expect("usr/share/version/tool", "packed")
+	g.must(os.Rename(g.path("pack/tool.tcz.d"), g.path(optional+"/tool.tcz.d"))) // where the fake mount looks
+	g.must(os.RemoveAll(g.path("pack")))
+	g.reboot()
+	g.succeeds("tce-load", "-i", "tool")
+	g.expect("usr/share/version/tool", "packed")
+}

@@ -127,20 +127,28 @@ var needs = map[string]Need{
 	both:      {192, 384},
 }
 
+// firmwareNeeds is what a machine needs to get to its boot loader, in MiB, where that is
+// more than the system needs: UEFI for arm64 stands still with 112.
+var firmwareNeeds = map[arch.Arch]int{arch.ARM64: 128}
+
 // NeedOf is how much memory a machine needs that loads these runtimes.
-func NeedOf(runtimes []string) Need {
-	if len(runtimes) == 0 {
-		return needs[NoRuntime]
+func NeedOf(a arch.Arch, runtimes []string) Need {
+	n := needs[NoRuntime]
+	if len(runtimes) > 0 {
+		n = needs[strings.Join(runtimes, ",")]
 	}
-	return needs[strings.Join(runtimes, ",")]
+	return Need{max(n.Least, firmwareNeeds[a]), max(n.Enough, firmwareNeeds[a])}
 }
 
 // Hopeless says that a machine with so much memory, in MiB, is of no use with
 // these runtimes, what it would need, and why; nil where it is.
-func Hopeless(memory int, runtimes []string) error {
-	n := NeedOf(runtimes)
+func Hopeless(a arch.Arch, memory int, runtimes []string) error {
+	n := NeedOf(a, runtimes)
 	if memory >= n.Least {
 		return nil
+	}
+	if memory < firmwareNeeds[a] {
+		return fmt.Errorf("%d MiB of memory are too little for an %s machine: its firmware wants %d", memory, a, firmwareNeeds[a])
 	}
 	return fmt.Errorf("%d MiB of memory are too little for %s: with less than %d no container runs in it, and %d are enough",
 		memory, strings.Join(runtimes, " and "), n.Least, n.Enough)
@@ -148,8 +156,8 @@ func Hopeless(memory int, runtimes []string) error {
 
 // Tight says that so much memory, in MiB, is little for what a machine loads, though
 // it comes up; "" where it is enough.
-func Tight(memory int, runtimes []string) string {
-	n := NeedOf(runtimes)
+func Tight(a arch.Arch, memory int, runtimes []string) string {
+	n := NeedOf(a, runtimes)
 	if memory < n.Least || memory >= n.Enough {
 		return ""
 	}
@@ -165,10 +173,10 @@ const scarce = 48
 // to choose; "" where it is enough.
 func (p *Plan) Scarce() string {
 	loads := p.Loads()
-	if err := Hopeless(p.Memory, loads); err != nil {
+	if err := Hopeless(p.Arch, p.Memory, loads); err != nil {
 		return err.Error() + "."
 	}
-	if text := Tight(p.Memory, loads); text != "" {
+	if text := Tight(p.Arch, p.Memory, loads); text != "" {
 		return text
 	}
 	if left, known := p.Left(); !known || left >= scarce {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"floe/internal/arch"
 )
 
 func newFlow(t *testing.T, given map[string][]string) *Flow {
@@ -206,12 +208,12 @@ func TestNeed(t *testing.T) {
 		}
 		for _, c := range s.Choices {
 			p := &Plan{Runtime: c.Value, Memory: MinMemory}
-			n := NeedOf(p.Runtimes())
+			n := NeedOf(p.Arch, p.Runtimes())
 			if n.Least < MinMemory || n.Enough < n.Least {
 				t.Errorf("%s needs %+v", c.Value, n)
 			}
 			for memory, want := range map[int][2]bool{n.Least - 1: {true, false}, n.Least: {false, n.Least < n.Enough}, n.Enough: {false, false}} {
-				err, tight := Hopeless(memory, p.Runtimes()), Tight(memory, p.Runtimes())
+				err, tight := Hopeless(p.Arch, memory, p.Runtimes()), Tight(p.Arch, memory, p.Runtimes())
 				if got := [2]bool{err != nil, tight != ""}; got != want {
 					t.Errorf("%d MiB for %s: %v, %q", memory, c.Value, err, tight)
 				}
@@ -221,7 +223,10 @@ func TestNeed(t *testing.T) {
 			}
 		}
 	}
-	if err := Hopeless(96, []string{Docker}); err == nil || !strings.Contains(err.Error(), "96 MiB") || !strings.Contains(err.Error(), "docker") {
+	if err := Hopeless(arch.ARM64, 127, nil); err == nil || !strings.Contains(err.Error(), "firmware wants 128") || Hopeless(arch.ARM64, 128, nil) != nil {
+		t.Errorf("arm64 in 127 MiB: %v", err)
+	}
+	if err := Hopeless(arch.AMD64, 96, []string{Docker}); err == nil || !strings.Contains(err.Error(), "96 MiB") || !strings.Contains(err.Error(), "docker") {
 		t.Errorf("docker in 96 MiB: %v", err)
 	}
 }

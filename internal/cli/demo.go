@@ -36,7 +36,7 @@ func demoCommand(out *terminal) *cobra.Command {
 			if err := enterable(plan); err != nil {
 				return err
 			}
-			if err := enough("demo", plan.Memory, plan.Loads()); err != nil {
+			if err := enough("demo", plan.Arch, plan.Memory, plan.Loads()); err != nil {
 				return err
 			}
 			out.hints(plan)

@@ -231,7 +231,7 @@ func (d *designed) startable() error {
 			return err
 		}
 	}
-	if err := enough(d.name, d.spec.Memory, d.loads()); err != nil {
+	if err := enough(d.name, d.spec.Arch, d.spec.Memory, d.loads()); err != nil {
 		return err
 	}
 	if _, _, err := diskExtents(d.spec.Disk); err != nil {

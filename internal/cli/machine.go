@@ -61,7 +61,7 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 		return nil, fault.New(fault.Usage, "boot", try.image, fmt.Errorf("it is for %s, and the machine is %s", a, plan.Arch),
 			"--arch "+a.String()+" makes a machine that boots it.")
 	}
-	if err := enough(try.name, plan.Memory, loads(image, try.codes)); err != nil {
+	if err := enough(try.name, plan.Arch, plan.Memory, loads(image, try.codes)); err != nil {
 		return nil, err
 	}
 	direct, forget, err := withCodes(ctx, image, try.codes)

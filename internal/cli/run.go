@@ -46,7 +46,7 @@ func runCommand(out *terminal) *cobra.Command {
 			if cmd.Flags().Changed(bootCodes) {
 				try.codes = plan.BootWords()
 			}
-			out.tight(steps.Tight(plan.Memory, loads(image, try.codes)))
+			out.tight(steps.Tight(plan.Arch, plan.Memory, loads(image, try.codes)))
 			if try.detach {
 				return out.runDetached(cmd.Context(), plan, try)
 			}

@@ -263,7 +263,7 @@ func ways(name string, runtimes, told []string) (list []ui.Command) {
 // summary is a machine in a line.
 func (d *designed) summary() string {
 	memory := fmt.Sprintf("%d MiB", d.spec.Memory)
-	if tight := steps.Tight(d.spec.Memory, d.loads()); tight != "" {
+	if tight := steps.Tight(d.spec.Arch, d.spec.Memory, d.loads()); tight != "" {
 		memory = strings.TrimSuffix(tight, ".")
 	}
 	words := []string{d.spec.Arch.String(), orWord(strings.Join(d.spec.Runtimes, ", "), "no runtime"), memory,

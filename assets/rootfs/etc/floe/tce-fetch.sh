@@ -20,11 +20,7 @@ fetch_list() {
 	fi
 	# The one of before stays: by it, what was downloaded then is right.
 	if [ -s "$new" ] && ! cmp -s "$new" "$new.new"; then
-		read -r sum _ <<EOF
-$(sha256sum <"$new")
-EOF
-		mv "$new" "${new%.sha256}-$sum.sha256"
-		mv "$new.sig" "${new%.sha256}-$sum.sha256.sig"
+		keep_list mv "$new"
 	fi
 	lasting "$new.new" "$new.new.sig"
 	mv "$new.new" "$new" && mv "$new.new.sig" "$new.sig"
