@@ -135,7 +135,7 @@ func dockerKilled(b *box) {
 		b.run("sudo kill -9 " + before)
 		b.run(`for i in $(seq 600); do now=$(pidof ` + dies + `) && [ "$now" != ` + before + ` ] && docker ps -q >/dev/null 2>&1 && exit; usleep 200000; done; exit 1`)
 		b.expect("a container through the death of "+dies, "lasts", "docker ps --format '{{.Names}}'")
-		b.expect("what enters it after the death of "+dies, "in", "for i in $(seq 300); do docker exec lasts echo in && exit; usleep 200000; done; exit 1")
+		b.expect("what enters it after the death of "+dies, "in", `for i in $(seq 300); do said=$(docker exec lasts echo in 2>&1) && [ "$said" = in ] && echo in && exit; usleep 200000; done; exit 1`)
 	}
 	b.run("docker rm -f lasts")
 	b.run("docker run --rm tiny true")
