@@ -20,7 +20,7 @@ import (
 )
 
 // Version is the version of the code that makes packages: an input to keys.
-const Version = "3"
+const Version = "4"
 
 // Ext is the ending of a package's file name.
 const Ext = ".tcz"
@@ -92,7 +92,7 @@ func build(ctx context.Context, opt Options, d *Definition) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := squash(ctx, opt); err != nil {
+	if err := squash(ctx, opt, index.newest); err != nil {
 		return err
 	}
 	return beside(opt, c, staged)
@@ -107,12 +107,16 @@ var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "
 func Compression() string { return strings.Join(compression, " ") }
 
 // squash makes the file system: everything belongs to root, has the time that
-// was asked for and no extended attributes.
-func squash(ctx context.Context, opt Options) error {
+// was asked for and no extended attributes. It says itself that it is as new as the
+// newest of its Debian packages, if that is later: of two, a machine takes the newer one.
+func squash(ctx context.Context, opt Options, newest time.Time) error {
 	name := opt.Definition.Name + Ext
-	stamp := fmt.Sprint(opt.Time.Unix())
+	stamp, made := fmt.Sprint(opt.Time.Unix()), opt.Time
+	if newest.After(made) {
+		made = newest
+	}
 	args := []string{"mksquashfs", rootDir, name, "-noappend", "-no-progress", "-quiet", "-all-root", "-no-xattrs",
-		"-no-exports", "-mkfs-time", stamp, "-all-time", stamp}
+		"-no-exports", "-mkfs-time", fmt.Sprint(made.Unix()), "-all-time", stamp}
 	err := opt.Runner.Run(ctx, sandbox.Command{Args: append(args, compression...), Work: opt.Work})
 	if err != nil {
 		return err

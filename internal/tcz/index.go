@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,7 +40,8 @@ type entry struct {
 // which of them a file is from.
 type index struct {
 	entries map[string]entry
-	names   []string // sorted
+	names   []string  // sorted
+	newest  time.Time // of the times of files, which dpkg-buildpackage lets be no later than its own
 }
 
 // unpackers is how many packages are unpacked at a time.
@@ -104,6 +106,9 @@ func (x *index) add(deb, dir string) error {
 				return err
 			}
 			it.exec = info.Mode()&0o111 != 0
+			if info.ModTime().After(x.newest) {
+				x.newest = info.ModTime()
+			}
 		}
 		if taken && (old.dir != it.dir || old.target != it.target) {
 			return fmt.Errorf("/%s is one thing in %s and another in %s", name, old.deb, deb)
