@@ -29,15 +29,15 @@ func AddPackages(folder string, list []Package, own ssh.PublicKey, sign func(sum
 	if err != nil {
 		return err
 	}
+	sums = joinSums(sums, PackageSums(list))
+	signatures, err := sign(sums) // before anything changes: an agent may be gone
+	if err != nil {
+		return err
+	}
 	for _, p := range list {
 		if err := copyPackage(folder, p); err != nil {
 			return err
 		}
-	}
-	sums = joinSums(sums, PackageSums(list))
-	signatures, err := sign(sums)
-	if err != nil {
-		return err
 	}
 	for _, f := range []struct {
 		name string

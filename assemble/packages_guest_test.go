@@ -241,7 +241,7 @@ func TestLoadRefuses(t *testing.T) {
 	g.add("medium", "extra", "", nil)
 	g.must(os.Rename(g.path("medium/extra.tcz.d"), g.path("medium/moved")))
 	g.must(os.Symlink("moved", g.path("medium/extra.tcz.d")))
-	g.write(optional+"/extra.tcz", "package extra, damaged")
+	g.write(optional+"/extra.tcz", "package exts, newer and damaged")
 	g.write("run/tce/dirs", g.path("medium")+"\n")
 	if out := g.succeeds("tce-load", "-i", "extra"); !strings.Contains(out, "REFUSED") {
 		t.Errorf("the damaged one is not told of: %s", out)

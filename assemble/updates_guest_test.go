@@ -37,13 +37,13 @@ func (g *guest) reboot() {
 	}
 }
 
-// What was downloaded wins over what the medium brings, unless that is newer.
+// What was downloaded wins over what the medium brings if it is newer.
 func TestLoadNewest(t *testing.T) {
 	for _, c := range []struct {
 		kept, medium uint32
 		want         string
 	}{
-		{100, 100, "kept"}, {0x01ff, 0x0200, "medium"}, {0x0200, 0x01ff, "kept"}, {0x7f_00_00_00, 0x80_00_00_00, "medium"},
+		{100, 100, "medium"}, {0x01ff, 0x0200, "medium"}, {0x0200, 0x01ff, "kept"}, {0x7f_00_00_00, 0x80_00_00_00, "medium"},
 	} {
 		g := newGuest(t)
 		g.write("run/tce/dirs", g.path("medium")+"\n")
@@ -74,6 +74,9 @@ func TestLoadUpdates(t *testing.T) {
 			g.must(os.CopyFS(g.path(optional+"/"+name+".tcz.d"), os.DirFS(g.path("mirror/"+name+".tcz.d"))))
 		}
 	}
+	g.must(os.MkdirAll(g.path("data/optional"), 0o755))
+	g.must(os.MkdirAll(g.path("run/tce"), 0o755))
+	g.must(os.Symlink(g.path("data"), g.path("run/tce/dir")))
 	server := httptest.NewServer(http.FileServer(http.Dir(g.path("mirror"))))
 	defer server.Close()
 	g.write("cmdline", "tce.mirror="+server.URL)
@@ -91,6 +94,10 @@ func TestLoadUpdates(t *testing.T) {
 	g.succeeds("tce-load", "-i", "tool")
 	for _, name := range []string{"libs", "tool"} {
 		g.expect("usr/share/version/"+name, "two")
+	}
+	offers("old", 150)
+	if out := g.succeeds("tce-load", "-w", "tool"); !strings.Contains(out, "no newer") {
+		t.Errorf("an older one says %q", out)
 	}
 	offers("three", 300)
 	g.write("mirror/tool.tcz", "changed on the way")
@@ -118,6 +125,9 @@ func TestLoadOtherArchitecture(t *testing.T) {
 	if _, err := os.Lstat(g.path("usr/bin/alien")); err == nil {
 		t.Error("its files are there")
 	}
+	if _, err := os.Lstat(g.path("usr/local/tcz/alien")); err == nil {
+		t.Error("it stays mounted")
+	}
 	g.succeeds("tce-load", "-i", "own")
 }
 
@@ -127,7 +137,7 @@ func TestLoadSettings(t *testing.T) {
 	g := newGuest(t)
 	g.must(os.MkdirAll(g.path("data/optional"), 0o755))
 	g.must(os.MkdirAll(g.path("run/tce"), 0o755))
-	g.must(os.MkdirAll(g.path("etc/tool"), 0o755))
+	g.must(os.MkdirAll(g.path("etc/docker"), 0o755))
 	g.must(os.Symlink(g.path("data"), g.path("run/tce/dir")))
 	boots := func(files map[string]string) {
 		g.must(os.RemoveAll(g.path("run/further")))
@@ -137,22 +147,22 @@ func TestLoadSettings(t *testing.T) {
 		g.reboot()
 		g.succeeds("tce-load", "-i", "tool")
 	}
-	boots(map[string]string{"etc/tool/a": "a1", "etc/tool/b": "b1", "etc/tool/d/.hidden": "h1", "etc/tool/gone": "g1"})
-	g.expect("etc/tool/d/.hidden", "h1")
-	g.write("etc/tool/b", "mine")
-	boots(map[string]string{"etc/tool/a": "a2", "etc/tool/b": "b2", "etc/tool/d/.hidden": "h2", "etc/tool/d/new": "n2"})
+	boots(map[string]string{"etc/docker/a": "a1", "etc/docker/b": "b1", "etc/docker/d/.hidden": "h1", "etc/docker/gone": "g1"})
+	g.expect("etc/docker/d/.hidden", "h1")
+	g.write("etc/docker/b", "mine")
+	boots(map[string]string{"etc/docker/a": "a2", "etc/docker/b": "b2", "etc/docker/d/.hidden": "h2", "etc/docker/d/new": "n2"})
 	for name, want := range map[string]string{"a": "a2", "b": "mine", "d/.hidden": "h2", "d/new": "n2"} {
-		g.expect("etc/tool/"+name, want)
+		g.expect("etc/docker/"+name, want)
 	}
-	if _, err := os.Stat(g.path("etc/tool/gone")); err == nil {
+	if _, err := os.Stat(g.path("etc/docker/gone")); err == nil {
 		t.Error("what the package has no longer, and nobody changed, is still there")
 	}
-	if left, _ := filepath.Glob(g.path("etc/tool/.tcz*")); left != nil {
+	if left, _ := filepath.Glob(g.path("etc/docker/.tcz*")); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
-	boots(map[string]string{"etc/tool/a": "a3", "etc/tool/b": "b3"})
-	g.expect("etc/tool/a", "a3")
-	g.expect("etc/tool/b", "mine")
+	boots(map[string]string{"etc/docker/a": "a3", "etc/docker/b": "b3"})
+	g.expect("etc/docker/a", "a3")
+	g.expect("etc/docker/b", "mine")
 }
 
 // A package that is named with its folder is known by the signed list there, at the next
@@ -163,7 +173,8 @@ func TestLoadFolder(t *testing.T) {
 	g.must(err)
 	g.write("etc/floe/packages.keys", packageKey(t, line))
 	g.write("etc/floe/packages.sha256", "")
-	sums := g.version("pack", "tool", "", "packed", 100)
+	sums := g.version("pack", "tool", "depends libs\n", "packed", 100) + g.version("pack", "libs", "", "packed", 100)
+	g.write("pack/tool.tcz.dep", "libs.tcz\n")
 	g.write("pack/packages.sha256", sums)
 	g.refuses("not among the packages", "tce-load", "-i", g.path("pack/tool.tcz"))
 	signatures, err := assemble.SignSums([]byte(sums), mine)
@@ -171,9 +182,13 @@ func TestLoadFolder(t *testing.T) {
 	g.write("pack/packages.sha256.sig", string(signatures))
 	g.succeeds("tce-load", "-wi", g.path("pack/tool.tcz"))
 	g.expect("usr/share/version/tool", "packed")
-	g.must(os.Rename(g.path("pack/tool.tcz.d"), g.path(optional+"/tool.tcz.d"))) // where the fake mount looks
+	for _, name := range []string{"libs", "tool"} { // where the fake mount looks
+		g.must(os.Rename(g.path("pack/"+name+".tcz.d"), g.path(optional+"/"+name+".tcz.d")))
+	}
 	g.must(os.RemoveAll(g.path("pack")))
 	g.reboot()
 	g.succeeds("tce-load", "-i", "tool")
-	g.expect("usr/share/version/tool", "packed")
+	for _, name := range []string{"libs", "tool"} {
+		g.expect("usr/share/version/"+name, "packed")
+	}
 }

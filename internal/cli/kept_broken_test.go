@@ -58,7 +58,7 @@ func (p person) folder() string { return filepath.Join(p.home, "state", "floe", 
 func TestUpKilledAsQEMUBegins(t *testing.T) {
 	p := newPerson(t)
 	p.withQEMU(`[ "$1" = --version ] || ` + killsItsFloe)
-	if _, errs, code := p.floe("up", "box", "--arch", "amd64", "--image", p.zeros(), "--memory", "64", "--disk", ""); code != -1 {
+	if _, errs, code := p.floe("up", "box", "--arch", "amd64", "--image", p.zeros(), "--memory", "64", "--arch", "amd64", "--disk", ""); code != -1 {
 		t.Fatalf("it was to be killed: %d\n%s", code, errs)
 	}
 	t.Cleanup(func() { p.floe("rm", "--force", "box") })
@@ -239,13 +239,13 @@ func TestCtrlCWhileItBoots(t *testing.T) {
 			t.Errorf("QEMU is called by %q", text)
 		}
 	}
-	interrupt("floe ssh --name box", "run", p.zeros(), "--name", "box", "--memory", "64", "--ephemeral", "--detach")
+	interrupt("floe ssh --name box", "run", p.zeros(), "--name", "box", "--memory", "64", "--arch", "amd64", "--ephemeral", "--detach")
 	without()
 	if err := syscall.Kill(p.list()["box"].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	p.until("its QEMU is gone", func() bool { return p.machinesHere() == 0 })
-	interrupt("floe up box", "up", "box", "--image", p.zeros(), "--memory", "64", "--disk", "")
+	interrupt("floe up box", "up", "box", "--image", p.zeros(), "--memory", "64", "--arch", "amd64", "--disk", "")
 	without()
 	box := p.list()["box"]
 	if box.Condition != machines.Up || p.machinesHere() != 1 {
@@ -268,7 +268,7 @@ func TestMachineThatBootsNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(p.home, "zeros.iso"), make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64")
+	run, _ := p.begin("run", "zeros.iso", "--detach", "--ephemeral", "--memory", "64", "--arch", "amd64")
 	p.until("a QEMU runs", func() bool { return p.list()["floe"].PID != 0 })
 	pid := p.list()["floe"].PID
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })

@@ -233,12 +233,12 @@ func (m *liveMachine) PowerOff(ctx context.Context) error {
 	return err
 }
 
-// hurry is for machines that somebody leaves behind.
-var hurry = qemu.Patience{PowerOff: 5 * time.Second, Quit: 2 * time.Second, Term: time.Second}
+// hurry is for machines that somebody leaves behind: containers have ten seconds to end.
+var hurry = qemu.Patience{PowerOff: 20 * time.Second, Quit: 2 * time.Second, Term: time.Second}
 
-// Close ends a machine that still runs: it has five seconds to power off.
+// Close ends a machine that still runs: it has some seconds to power off.
 func (m *liveMachine) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_, _ = m.r.Stop(ctx, hurry) // Close below kills what outlives that
 	m.cancel()

@@ -106,15 +106,22 @@ var compression = []string{"-comp", "zstd", "-Xcompression-level", "22", "-b", "
 // Compression tells how packages are compressed: an input to keys.
 func Compression() string { return strings.Join(compression, " ") }
 
+// made orders packages by their newest Debian package first, and then by the Floe that
+// made them: the day of the one, and in the seconds of that day the days of the other.
+func made(newest, floe time.Time) time.Time {
+	const day = 24 * time.Hour
+	if newest.IsZero() {
+		newest = time.Unix(0, 0)
+	}
+	return newest.UTC().Truncate(day).Add(time.Duration(floe.Unix()/int64(day/time.Second)) * time.Second)
+}
+
 // squash makes the file system: everything belongs to root, has the time that
-// was asked for and no extended attributes. It says itself that it is as new as the
-// newest of its Debian packages, if that is later: of two, a machine takes the newer one.
+// was asked for and no extended attributes. It says itself when it was made: of two, a
+// machine takes the newer one.
 func squash(ctx context.Context, opt Options, newest time.Time) error {
 	name := opt.Definition.Name + Ext
-	stamp, made := fmt.Sprint(opt.Time.Unix()), opt.Time
-	if newest.After(made) {
-		made = newest
-	}
+	stamp, made := fmt.Sprint(opt.Time.Unix()), made(newest, opt.Time)
 	args := []string{"mksquashfs", rootDir, name, "-noappend", "-no-progress", "-quiet", "-all-root", "-no-xattrs",
 		"-no-exports", "-mkfs-time", fmt.Sprint(made.Unix()), "-all-time", stamp}
 	err := opt.Runner.Run(ctx, sandbox.Command{Args: append(args, compression...), Work: opt.Work})

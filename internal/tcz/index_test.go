@@ -28,3 +28,17 @@ func TestNewest(t *testing.T) {
 		t.Errorf("the newest is of %s, want %s", x.newest, want)
 	}
 }
+
+// Of two packages the one with the newer Debian package is the newer, and of two of the
+// same that of the newer Floe.
+func TestMade(t *testing.T) {
+	day := time.Date(2026, 11, 1, 15, 0, 0, 0, time.UTC)
+	order := []time.Time{
+		made(time.Time{}, day), made(day, day), made(day, day.AddDate(0, 0, 1)), made(day, day.AddDate(9, 0, 0)), made(day.AddDate(0, 0, 1), day),
+	}
+	for i := 1; i < len(order); i++ {
+		if !order[i].After(order[i-1]) {
+			t.Errorf("%d: %s is not after %s", i, order[i], order[i-1])
+		}
+	}
+}

@@ -58,12 +58,15 @@ seconds_of() {
 
 # announce TEXT: tells what whoever stands before a console wants to know, on every
 # one that the kernel has been given: the last of them may be none that is looked at.
+# Only that one is waited for: somebody may have stopped another by Ctrl-S.
 announce() {
 	bc_consoles=
 	[ ! -r /sys/class/tty/console/active ] || read -r bc_consoles </sys/class/tty/console/active
-	for bc_console in ${bc_consoles:-console}; do
-		echo "floe: $1" >"/dev/$bc_console"
+	bc_last=${bc_consoles##* }
+	for bc_console in ${bc_consoles% *}; do
+		[ "$bc_console" = "$bc_last" ] || echo "floe: $1" >"/dev/$bc_console" &
 	done
+	echo "floe: $1" >"/dev/${bc_last:-console}"
 }
 
 # device_within SECONDS SPEC: the same as device_of, as soon as it appears.

@@ -38,7 +38,8 @@ mirror_of() {
 	url=${url%/}/$1
 }
 
-# download NAME: sets $found. What arrives is worth nothing until its sum is right.
+# download NAME [HERE]: sets $found. What arrives is worth nothing until its sum is
+# right, and where there is one, unless it is newer: an old list has a good signature, too.
 download() {
 	listed "$1" || return 1
 	mirror_of "$1.tcz" || return 1
@@ -56,6 +57,12 @@ download() {
 		refuse "$1: REFUSED: $from is not the package that this image knows (wrong sha256)"
 		return 1
 	fi
+	if [ -n "$2" ] && ! newer "$found.part" "$2"; then
+		rm -f "$found.part"
+		say "$1: what the mirror has is another one, and no newer; $2 stays"
+		found=$2
+		return 0
+	fi
 	lasting "$found.part"
 	mv "$found.part" "$found"
 	wget -q -T 30 -O "$found.dep" "$from.dep" 2>/dev/null || rm -f "$found.dep"
@@ -64,6 +71,8 @@ download() {
 
 # superseded NAME: has the mirror another one than the one whose sum is $sum?
 superseded() {
+	# What is loaded would only take memory until it is forgotten.
+	[ ! -e "$installed/$1" ] || [ -L "$tce/dir" ] || return 1
 	[ -n "$bc_tce_mirror" ] || [ -s "$root/etc/floe/mirror" ] || return 1
 	fetch_list && in_list "$tce/dir/packages.sha256" "$1" && ! in_list "$tce/dir/packages.sha256" "$1" "$sum"
 }
@@ -88,7 +97,7 @@ fetch_now() {
 	local here
 	if ! find_package "$1" || ! right "$1" "$found"; then
 		download "$1" || return 1
-	elif here=$found && superseded "$1" && ! download "$1"; then
+	elif here=$found && superseded "$1" && ! download "$1" "$here"; then
 		found=$here # better than none
 	fi
 	# The .dep file is not signed for; a wrong one costs at most a package less.

@@ -40,8 +40,8 @@ graft() {
 		fi
 	done
 	[ $# != 0 ] || return 0
-	case $how$at in
-	-rP"$root"/etc/?*)
+	case $dir in # see "restore" in /etc/init.d/data
+	etc/docker* | etc/container* | etc/ssh* | etc/dropbear*)
 		if [ -L "$tce/dir" ]; then
 			settle "$at" "$@"
 			return
@@ -74,6 +74,7 @@ renew() {
 	[ -L "$tce/dir" ] || return 0
 	(cd "$mounts/$1/etc" && find . -type f -exec sha256sum {} +) >"$tce/settings"
 	! cmp -s "$tce/settings" "$list" || return 0
+	[ ! -e "$list" ] || ! full || return 0 # those of before are better than none
 	[ ! -r "$list" ] || while read -r sum file; do
 		grep -q -x -F "$sum  $file" "$tce/settings" ||
 			! echo "$sum  $root/etc/$file" | sha256sum -c -s 2>/dev/null || rm "$root/etc/$file"
