@@ -38,6 +38,7 @@ func TestDocker(t *testing.T) {
 		{"a registry by TLS", func(b *box) { b.trusts("docker", "/etc/docker") }},
 		{"build", dockerBuild},
 		{"killed", dockerKilled},
+		{"settings that are none", dockerSpoilt},
 		{"compose from the mirror", dockerCompose},
 		{"power cut", dockerPowerCut},
 		{"reboot", dockerReboot},

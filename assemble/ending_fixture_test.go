@@ -23,3 +23,15 @@ func (b *box) hasSpoken(client string) {
 	b.expect("what runs again after a reboot", "speaks", client+" ps --format '{{.Names}}'")
 	b.run(client + " rm -f speaks")
 }
+
+// dockerSpoilt gives docker settings that it refuses: that is told once, though it
+// is started again and again, and with good ones it goes on.
+func dockerSpoilt(b *box) {
+	const settings = "/etc/docker/daemon.json"
+	b.run("sudo cp " + settings + " /tmp/good && echo '{nonsense' | sudo tee " + settings + " >/dev/null && sudo kill -9 $(pidof dockerd)")
+	b.run("for i in $(seq 300); do grep -q 'docker has ended before it answered' /etc/floe/problems && exit; usleep 200000; done; exit 1")
+	b.run("sleep 10") // it is started some times more
+	b.expect("what the console was told", "1\n1", "grep -c 'docker starts without' /etc/floe/problems; grep -c 'docker has ended' /etc/floe/problems")
+	b.run("sudo mv /tmp/good " + settings + " && sudo rm /etc/floe/problems /run/docker.ended")
+	b.run("for i in $(seq 300); do docker ps >/dev/null 2>&1 && exit; usleep 200000; done; exit 1")
+}
