@@ -47,7 +47,7 @@ func TestOnlyFloesPartitionIsWidened(t *testing.T) {
 			}
 		}
 		put(t, filepath.Join(sys, "sda"), map[string]string{"size": fmt.Sprintln(disk)})
-		script := "set -eu\ntool() { :; }\npartx() { :; }\nproblem() { echo \"PROBLEM: $1\"; }\n" +
+		script := "set -eu\ntool() { :; }\npartx() { :; }\nannounce() { :; }\nproblem() { echo \"PROBLEM: $1\"; }\n" +
 			"sfdisk() { while [ $# -gt 2 ]; do shift; done; echo \"sfdisk -N $1\" >did; }\n" +
 			strings.NewReplacer("/sys/class/block", sys, "/dev/console", "told").Replace(functions(t, "etc/init.d/data", "label_of", "widen")) +
 			fmt.Sprintf("\nwiden /dev/sda%d\n", len(tt.parts))
