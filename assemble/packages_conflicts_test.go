@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"floe/internal/arch"
-	"floe/internal/tcz"
 )
 
 // TestPackageConflicts wants a path that several packages have to be the same
@@ -25,14 +24,7 @@ func packageConflicts(t *testing.T, a arch.Arch) {
 	if !testing.Short() {
 		names = append(names, "docker", "podman", "git", "openssh")
 	}
-	list, err := b.Packages(t.Context(), a, names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list, root := packed(t, b, a, names...)
 	type origin struct{ pkg, is string }
 	first := map[string]origin{}
 	for _, p := range list {

@@ -75,14 +75,7 @@ func packageFiles(t *testing.T, a arch.Arch) map[string]int64 {
 		names = []string{"glibc", "ca-certificates", "iptables", "e2fsprogs"}
 	}
 	names = append(names, "htop") // no definition of ours: derived
-	list, err := b.Packages(t.Context(), a, names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list, root := packed(t, b, a, names...)
 	sizes, contents := map[string]int64{}, map[string]map[string]bool{} // by package
 	for _, p := range list {
 		sizes[p.Name] = p.Size
@@ -366,4 +359,18 @@ func TestTrimmedProgramsRun(t *testing.T) {
 func exists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
+}
+
+// packed makes packages, and gives the tools that read them.
+func packed(t *testing.T, b *assemble.Builder, a arch.Arch, names ...string) ([]assemble.Package, *sandbox.Root) {
+	t.Helper()
+	list, err := b.Packages(t.Context(), a, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := b.Tools(t.Context(), "packaging", tcz.Packages()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list, root
 }
