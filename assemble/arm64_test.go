@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/qemu"
 )
@@ -35,6 +36,7 @@ func TestARM64(t *testing.T) {
 		t.Errorf("%s the first time, %s the second (%v)", image.SHA256, again.SHA256, err)
 	}
 	everyPatch(t, arch.ARM64)
+	archivetest.Seat(t)
 	for _, medium := range []qemu.MediumKind{qemu.CDROM, qemu.USBStick} {
 		t.Run(string(medium), func(t *testing.T) {
 			port := filepath.Join(t.TempDir(), "serial.log")

@@ -108,6 +108,7 @@ func TestRaspberryPi(t *testing.T) {
 	if list := seal.read(t, "cde/onboot.lst"); list != "podman.tcz\n" || seal.read(t, "cde/optional/podman.tcz") == "" {
 		t.Errorf("with podman, the card loads %q", list)
 	}
+	archivetest.Seat(t)
 	p.bootPi3(t)
 }
 

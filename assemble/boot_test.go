@@ -141,6 +141,7 @@ func TestBootsFourWays(t *testing.T) {
 		t.Run(string(way.firmware)+" "+way.medium, func(t *testing.T) {
 			t.Parallel()
 			image, key := testImage(t)
+			archivetest.Seat(t)
 			r := boot(t, qemu.With(way.firmware), way.plug(image.Path), qemu.Memory(192))
 			c, err := login(t, r, key)
 			if err != nil {
@@ -172,6 +173,7 @@ func sataCD(image string) qemu.Option {
 func TestInside(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
+	archivetest.Seat(t)
 	r, c := enter(t, qemu.Boot(qemu.CDROM, image.Path))
 	settled(t, c)
 	for _, tt := range []struct{ name, command, want string }{
@@ -256,6 +258,7 @@ func TestPivotRoot(t *testing.T) {
 			if tt.problems != "" {
 				machine = tooLarge(t, image.Path)
 			}
+			archivetest.Seat(t)
 			r := boot(t, machine)
 			c, err := login(t, r, key)
 			if err != nil {
@@ -333,6 +336,7 @@ func tooLarge(t *testing.T, image string) qemu.Option {
 func TestWrongKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
+	archivetest.Seat(t)
 	r := boot(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Memory(64))
 	stranger, _, err := sshclient.Identity(t.TempDir())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/bootcode"
 	"floe/internal/fault"
 	"floe/internal/sshclient"
@@ -22,6 +23,7 @@ import (
 func TestPromptTakesCodes(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
+	archivetest.Seat(t)
 	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen(), qemu.Data(packagesDisk(t, "ca-certificates"), "stuff"))
 	s, v := sit(t, r), watch(t, r)
 	menu := []string{"Floe ", "Tab adds boot codes", "packages copied to memory", "a root shell, no packages", "Boot from the first disk"}
@@ -105,6 +107,7 @@ const otherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEMzdd5m7IDfu2IVZb+2wX4J
 func TestCodesThatCannotBeHonoured(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
+	archivetest.Seat(t)
 	r := start(t, qemu.With(qemu.UEFI), qemu.Boot(qemu.USBStick, image.Path), qemu.Memory(192), withScreen(),
 		qemu.Extra("-netdev", "user,id=second,restrict=on", "-device", "virtio-net-pci,netdev=second,romfile="))
 	s, v := sit(t, r), watch(t, r)
@@ -168,6 +171,7 @@ func TestEditedLine(t *testing.T) {
 	t.Parallel()
 	image, _ := testImage(t)
 	disk := swapDisk(t, "spare")
+	archivetest.Seat(t)
 	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(otherData(t), "theirs"),
 		qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=raw,file="+disk))
 	s, v := sit(t, r), watch(t, r)
@@ -257,6 +261,7 @@ func TestFirstDisk(t *testing.T) {
 	if err := os.WriteFile(disk, sector, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	archivetest.Seat(t)
 	r := start(t, qemu.Boot(qemu.CDROM, image.Path), qemu.Data(disk, "first"))
 	s := sit(t, r)
 	s.sees("Tab adds boot codes")

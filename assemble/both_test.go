@@ -13,6 +13,7 @@ func TestBoth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine")
 	}
+	t.Parallel()
 	b := newBox(t, arch.AMD64, qemu.CDROM, "docker,podman", "docker=--insecure-registry=REGISTRY")
 	b.push("tiny")
 	b.run("for i in $(seq 600); do docker info >/dev/null 2>&1 && [ -S " + userSocket + " ] && exit; usleep 200000; done; exit 1")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/qemu"
 )
@@ -21,6 +22,7 @@ func TestDataDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
+	t.Parallel()
 	f := shared()
 	if f.err != nil {
 		t.Fatal(f.err)
@@ -38,6 +40,7 @@ func TestDataDisk(t *testing.T) {
 	if err := os.WriteFile(foreign, theirs, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	archivetest.Seat(t)
 	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 256<<20)}
 	drive := func(kind string) {
 		b.options = []qemu.Option{qemu.Memory(320), qemu.CPUs(2), qemu.Data(foreign, "foreign"), drives[kind](b.disk)}
@@ -171,6 +174,7 @@ func TestDataDiskAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine several times")
 	}
+	t.Parallel()
 	f := shared()
 	if f.err != nil {
 		t.Fatal(f.err)
@@ -181,6 +185,7 @@ func TestDataDiskAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	archivetest.Seat(t)
 	b := &box{top: t, t: t, arch: arch.AMD64, image: image, disk: dataDisk(t, 64<<20)}
 	blank := filepath.Join(t.TempDir(), "blank.img")
 	if err := os.WriteFile(blank, make([]byte, 64<<20), 0o600); err != nil {

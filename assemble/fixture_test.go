@@ -2,8 +2,11 @@ package assemble_test
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -32,6 +35,14 @@ func TestMain(m *testing.M) {
 	var err error
 	if folder, err = os.MkdirTemp("", "floe-assemble-*"); err != nil {
 		panic(err)
+	}
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at.Value.String() == at.DefValue {
+		// One more than there are processors: beside tests that wait for their machines,
+		// one that only builds and compares goes on.
+		if err := at.Value.Set(strconv.Itoa(runtime.GOMAXPROCS(0) + 1)); err != nil {
+			panic(err)
+		}
 	}
 	code := m.Run()
 	os.RemoveAll(folder)

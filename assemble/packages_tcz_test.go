@@ -50,9 +50,10 @@ func reporting(t *testing.T, dir string, to report.Sink) *assemble.Builder {
 // TestPackageFiles unpacks every package of the table with unsquashfs and
 // looks: is everything there that it says, does it belong to root, has it the
 // one time, does every ELF file find its loader and libraries in the package or
-// in those that are loaded before it, and every Debian package that something was
-// taken from its licence.
+// in those that are loaded before it, is what other packages have too the same there,
+// and has every Debian package that something was taken from its licence.
 func TestPackageFiles(t *testing.T) {
+	t.Parallel()
 	sizes := map[arch.Arch]map[string]int64{}
 	for _, a := range arch.All() {
 		t.Run(a.String(), func(t *testing.T) { sizes[a] = packageFiles(t, a) })
@@ -72,16 +73,17 @@ func packageFiles(t *testing.T, a arch.Arch) map[string]int64 {
 		t.Fatal(err)
 	}
 	if testing.Short() {
-		names = []string{"glibc", "ca-certificates", "iptables", "e2fsprogs"}
+		names = []string{"glibc", "ca-certificates", "iptables", "nftables", "e2fsprogs"}
 	}
 	names = append(names, "htop") // no definition of ours: derived
 	list, root := packed(t, b, a, names...)
-	sizes, contents := map[string]int64{}, map[string]map[string]bool{} // by package
+	sizes, contents, first := map[string]int64{}, map[string]map[string]bool{}, origins{} // by package, by package, by path
 	for _, p := range list {
 		sizes[p.Name] = p.Size
 		t.Run(p.Name, func(t *testing.T) {
 			dir := unsquash(t, root, p)
 			contents[p.Name] = checkListing(t, dir, p)
+			first.add(t, dir, p.Name, contents[p.Name])
 			seen := map[string]bool{}
 			for _, dep := range append(dependencies(t, p, list), p.Name) {
 				for file := range contents[dep] {
@@ -243,8 +245,9 @@ func checkLibraries(t *testing.T, a arch.Arch, dir string, have map[string]bool)
 	t.Logf("%d ELF files", programs)
 }
 
-// TestPackageIsReproducible builds a package once more in an empty store.
+// TestPackageIsReproducible builds packages once more in an empty store.
 func TestPackageIsReproducible(t *testing.T) {
+	t.Parallel()
 	known, err := store.DefaultDir()
 	if err != nil {
 		t.Fatal(err)
@@ -258,10 +261,15 @@ func TestPackageIsReproducible(t *testing.T) {
 	}
 	var sums []string
 	for _, b := range []*assemble.Builder{packageBuilder(t), builderIn(t, fresh)} {
-		list, err := b.Packages(t.Context(), arch.AMD64, "e2fsprogs", "terminfo", "ca-certificates", "containerd", "tcpdump", "fuse3")
+		list, err := b.Packages(t.Context(), arch.AMD64, "e2fsprogs", "terminfo", "tcpdump", "fuse3")
 		if err != nil {
 			t.Fatal(err)
 		}
+		others, err := b.Packages(t.Context(), arch.ARM64, "ca-certificates", "containerd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, others...)
 		text := string(assemble.PackageSums(list))
 		for _, p := range list {
 			info, err := os.ReadFile(p.Path() + ".info")

@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/qcow2"
 	"floe/internal/sshclient"
@@ -97,6 +98,7 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 	b.options = []qemu.Option{
 		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080), qemu.Port(0, 8081), drives["virtio"](b.disk),
 	}
+	archivetest.Seat(t)
 	b.boot(medium)
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"testing"
 
+	"floe/assemble/archivetest"
 	"floe/assets"
 	"floe/internal/arch"
 	"floe/steps"
@@ -74,6 +75,7 @@ func TestDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine")
 	}
+	archivetest.Seat(t)
 	const version = `\d+\.\d+\.\d+.*` // as the engine says it
 	for _, tt := range []struct {
 		args []string

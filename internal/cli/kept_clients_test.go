@@ -61,6 +61,7 @@ func TestMachineForClients(t *testing.T) {
 
 func (c clientCase) use(t *testing.T) {
 	p := newPerson(t)
+	archivetest.Seat(t)
 	p.installClients()
 	write := func(name string, text []byte) string {
 		path := filepath.Join(p.home, name)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"floe/assemble/archivetest"
 	"floe/internal/fault"
 	"floe/internal/machines"
 	"floe/internal/store"
@@ -149,6 +150,7 @@ func TestMachineStays(t *testing.T) {
 		t.Skip("boots a machine four times")
 	}
 	p := newPerson(t)
+	archivetest.Seat(t)
 	up := []string{"up", "box", "--runtime", "none", "--memory", "128", "--port", "0:80", "--share", p.home}
 	t.Cleanup(func() { p.floe("stop", "box") })
 	one, _ := p.begin(up...)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"floe/assemble/archivetest"
 )
 
 // tmux is a terminal of its own server, in which a shell runs.
@@ -127,6 +129,7 @@ func TestRunInTmux(t *testing.T) {
 	p := newPerson(t)
 	m := openTmux(p)
 	p.must("build", "--runtime", "none", "--output", filepath.Join(p.home, "box.iso"))
+	archivetest.Seat(t)
 	m.types("PS1='ready> '").key("Enter").sees(`\nready>$`).types("stty -g >before; $FLOE run box.iso --memory 128 --cpus 1; echo status=$?").key("Enter")
 	m.sees(`firmware +[0-9.]+s`, `console`)
 	m.sees(`kernel +[0-9.]+s`, `init +[0-9.]+s`, `network +[0-9.]+s`, `ssh +[0-9.]+s`, `of 128 MiB used`, `s log in`)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"floe/assemble"
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 )
 
@@ -77,6 +78,7 @@ func TestServe(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address)
 	mirror := "http://10.0.2.2:" + port
 	p.must("build", "--arch", arch.Host().String(), "--runtime", "none", "--boot-codes", "tce.mirror="+mirror, "-o", "none.iso")
+	archivetest.Seat(t)
 	run := func(more ...string) {
 		t.Helper()
 		p.must(append([]string{"run", "none.iso", "--detach", "--memory", "640", "--disk-size", "2G"}, more...)...)

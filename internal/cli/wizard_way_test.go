@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"floe/assemble/archivetest"
 	"floe/internal/store"
 )
 
@@ -21,6 +22,7 @@ func TestWizardBuildsAndTriesOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and boots")
 	}
+	archivetest.Seat(t)
 	dir, err := store.DefaultDir()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/internal/disks"
 	"floe/internal/disks/disktest"
@@ -42,6 +43,7 @@ func TestWrittenStickBoots(t *testing.T) {
 	if first.Data == 0 {
 		t.Fatal("there is no data partition")
 	}
+	archivetest.Seat(t)
 	start := func(name string, firmware qemu.Firmware) *guest {
 		g := boot(t, qemu.Memory(640), qemu.CPUs(processors), qemu.With(firmware),
 			qemu.Plug(qemu.Medium{Kind: qemu.USBStick, Path: d.Serial, Keep: true}))
