@@ -17,7 +17,9 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/ssh"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
+	"floe/internal/tcz"
 )
 
 // AddPackages copies packages, and what stands beside each, into a folder, and
@@ -72,6 +74,26 @@ func SignedSums(folder string, own ssh.PublicKey) ([]byte, error) {
 			"Name another folder with --output, or take the list away: a new one is made then, of the new packages only.")
 	}
 	return sums, nil
+}
+
+// OtherArch is an error where a folder has packages for other machines than those of a:
+// their files have the same names.
+func OtherArch(folder string, a arch.Arch) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Usage, "look for packages", folder, err, "Name another folder with --output.")
+	}
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), tcz.Ext+".info")
+		if !is {
+			continue
+		}
+		if there, err := tcz.MadeFor(folder, name); err == nil && there != "" && there != a {
+			return fault.New(fault.Usage, "add to the packages", folder, fmt.Errorf("%s is there for %s, not for %s", name, there, a),
+				"Name a folder for each architecture with --output.")
+		}
+	}
+	return nil
 }
 
 // signedBy tells whether one of the signatures is a key's.

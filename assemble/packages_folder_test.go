@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
 
 	"floe/assemble"
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/sshclient"
 )
@@ -47,6 +49,15 @@ func TestAddPackages(t *testing.T) {
 	if err := add(other, a); fault.Code(err) != int(fault.Usage) {
 		t.Errorf("a list that another key signed was added to: %v", err)
 	}
+	if err := assemble.OtherArch(folder, arch.AMD64); err != nil {
+		t.Error(err)
+	}
+	if err := assemble.OtherArch(folder, arch.ARM64); fault.Code(err) != int(fault.Usage) || !strings.Contains(err.Error(), "a is there for amd64, not for arm64") {
+		t.Errorf("there is room for another architecture: %v", err)
+	}
+	if err := assemble.OtherArch(filepath.Join(folder, "none"), arch.ARM64); err != nil {
+		t.Errorf("a folder that is not there yet: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(folder, assemble.SumsFile), []byte(want+"0  c.tcz\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +71,7 @@ func madeUp(t *testing.T, name, text string) assemble.Package {
 	t.Helper()
 	sum := sha256.Sum256([]byte(text))
 	p := assemble.Package{Name: name, Dir: t.TempDir(), SHA256: hex.EncodeToString(sum[:])}
-	for ext, data := range map[string]string{"": text, ".dep": ""} {
+	for ext, data := range map[string]string{"": text, ".dep": "", ".info": "Title:          " + name + ".tcz\nExtension_by:   floe, for amd64\n"} {
 		if err := os.WriteFile(p.Path()+ext, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}

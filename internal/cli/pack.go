@@ -79,7 +79,11 @@ func (t *terminal) pack(ctx context.Context, plan *steps.Plan, folder string, na
 	if err != nil {
 		return nil, err
 	}
-	if _, err := assemble.SignedSums(folder, own.PublicKey()); err != nil { // before anything is built
+	// Before anything is built.
+	if _, err := assemble.SignedSums(folder, own.PublicKey()); err != nil {
+		return nil, err
+	}
+	if err := assemble.OtherArch(folder, plan.Arch); err != nil {
 		return nil, err
 	}
 	s, err := t.openStore()

@@ -188,7 +188,7 @@ func info(opt Options, c *choice, changed []string, size int64) string {
 	field("Original-site", "%s", d.Site)
 	field("Copying-policy", "see usr/share/doc/*/copyright in the package")
 	field("Size", "%d", size)
-	field("Extension_by", "floe, for %s", opt.Arch)
+	field("Extension_by", madeFor+"%s", opt.Arch)
 	for _, what := range changed {
 		field("Changed", "%s", what)
 	}
@@ -210,4 +210,22 @@ func ReadList(dir, name string) ([]string, error) {
 		return nil, err
 	}
 	return strings.FieldsFunc(string(data), func(r rune) bool { return r == '\n' }), nil
+}
+
+// madeFor stands before the architecture in an .info file.
+const madeFor = "floe, for "
+
+// MadeFor reads from what stands beside a package which machines it is for; "" if
+// that does not say.
+func MadeFor(dir, name string) (arch.Arch, error) {
+	data, err := os.ReadFile(filepath.Join(dir, name+Ext+".info"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(data)) {
+		if _, a, ok := strings.Cut(line, madeFor); ok && strings.HasPrefix(line, "Extension_by:") {
+			return arch.Parse(strings.TrimSpace(a))
+		}
+	}
+	return "", nil
 }
