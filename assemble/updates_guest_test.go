@@ -132,20 +132,20 @@ func TestLoadOtherArchitecture(t *testing.T) {
 }
 
 // Settings on the data disk follow those of the package until somebody changes them;
-// none is there in part.
+// none is there in part. New ones that find no room keep no package from being loaded.
 func TestLoadSettings(t *testing.T) {
 	g := newGuest(t)
 	g.must(os.MkdirAll(g.path("data/optional"), 0o755))
 	g.must(os.MkdirAll(g.path("run/tce"), 0o755))
 	g.must(os.MkdirAll(g.path("etc/docker"), 0o755))
 	g.must(os.Symlink(g.path("data"), g.path("run/tce/dir")))
-	boots := func(files map[string]string) {
+	boots := func(files map[string]string) (said string) {
 		g.must(os.RemoveAll(g.path("run/further")))
 		g.write("etc/floe/packages.sha256", "")
 		g.add("run/further", "tool", "", files)
 		g.write("run/tce/dirs", g.path("run/further")+"\n")
 		g.reboot()
-		g.succeeds("tce-load", "-i", "tool")
+		return g.succeeds("tce-load", "-i", "tool")
 	}
 	boots(map[string]string{"etc/docker/a": "a1", "etc/docker/b": "b1", "etc/docker/d/.hidden": "h1", "etc/docker/gone": "g1"})
 	g.expect("etc/docker/d/.hidden", "h1")
@@ -163,6 +163,15 @@ func TestLoadSettings(t *testing.T) {
 	boots(map[string]string{"etc/docker/a": "a3", "etc/docker/b": "b3"})
 	g.expect("etc/docker/a", "a3")
 	g.expect("etc/docker/b", "mine")
+	g.must(os.Remove(filepath.Join(g.bin, "sync")))
+	g.must(os.WriteFile(filepath.Join(g.bin, "sync"), []byte("#!/bin/sh\nexit 1\n"), 0o755)) // as on a full disk
+	if said := boots(map[string]string{"etc/docker/a": "a3", "etc/docker/b": "b3", "etc/docker/new": "n3"}); !strings.Contains(said, "no room for settings in etc/docker") {
+		t.Errorf("it does not say what is missing: %q", said)
+	}
+	g.expect("etc/docker/a", "a3")
+	if left, _ := filepath.Glob(g.path("etc/docker/*n*")); left != nil {
+		t.Errorf("there in part: %q", left)
+	}
 }
 
 // A package that is named with its folder is known by the signed list there, at the next
