@@ -25,6 +25,7 @@ func TestPodman(t *testing.T) {
 		{"what is kept where", podmanKeeps},
 		{"root", func(b *box) { podmanWorks(b, "sudo podman", rootSocket, "8080") }},
 		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
+		{"confined", podmanConfined},
 		{"killed", podmanKilled},
 		{"build", podmanBuild},
 		{"compose", podmanCompose},
@@ -93,13 +94,14 @@ func podmanWorks(b *box, podman, socket, published string) {
 	if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, loopback6) {
 		b.t.Errorf("from inside: got %q, want it to begin with %q and end with IPv6", got, want)
 	}
-	if podman == "sudo podman" && !(strings.Contains(got, "containers-default") && strings.Contains(got, " (enforce)\n")) {
+	profile := map[string]string{rootSocket: "containers-default-", userSocket: "containers-floe "}[socket]
+	if !strings.Contains(got, profile) || !strings.Contains(got, " (enforce)\n") {
 		b.t.Errorf("no AppArmor profile is in force: %q", got)
 	}
 	if socket == userSocket {
 		// And the user's own, without a service.
 		got := b.run("podman run --rm " + limits + " tiny sh -c '" + strings.ReplaceAll(readAll, "'", `'\''`) + "'")
-		if want := "33554432\n50000 100000\n20\n2\n"; !strings.HasPrefix(got, want) {
+		if want := "33554432\n50000 100000\n20\n2\ncontainers-floe (enforce)\n"; !strings.HasPrefix(got, want) {
 			b.t.Errorf("from inside, without a service: got %q, want it to begin with %q", got, want)
 		}
 	}
@@ -113,6 +115,29 @@ func podmanWorks(b *box, podman, socket, published string) {
 	b.expect("by name", "it is me", podman+" run --rm --network inner tiny sh -c 'nc peer 80 </dev/null'")
 	b.expect("by IPv6", "it is me", podman+" run --rm --network inner tiny sh -c 'nc "+b.address6(podman)+" 80 </dev/null'")
 	b.run(podman + " rm -f -t 1 web peer && " + podman + " network rm inner")
+}
+
+// podmanConfined wants AppArmor to confine what the user's containers do, whoever
+// starts it, unless somebody says that it is not to.
+func podmanConfined(b *box) {
+	const confined, free = "containers-floe (enforce)", "unconfined"
+	const run, profile = "podman run --rm ", " cat /proc/self/attr/current"
+	b.run("podman run -d --name confined tiny sleep 100000")
+	for _, tt := range []struct{ name, command, want string }{
+		{"exec", "podman exec confined" + profile, confined},
+		{"a signal", "podman kill -s USR1 confined >/dev/null && echo sent", "sent"},
+		{"no new privileges", run + "--security-opt no-new-privileges tiny" + profile, confined},
+		{"init", run + "--init tiny" + profile, confined},
+		{"a mount", run + "--cap-add sys_admin tiny mount -t tmpfs none /tmp 2>&1 | grep -o 'Permission denied'", "Permission denied"},
+		{"a build", "printf 'FROM tiny\nRUN cat /proc/self/attr/current\n' | podman build --no-cache - | grep -o 'containers-floe.*'", confined},
+		{"root's build", "printf 'FROM tiny\nRUN cat /proc/self/attr/current\n' | sudo podman build --no-cache - | grep -o 'containers-floe.*'", confined},
+		{"unconfined", run + "--security-opt apparmor=unconfined tiny" + profile, free},
+		{"privileged", run + "--privileged tiny" + profile, free},
+		{"root's, privileged", "sudo " + run + "--privileged tiny" + profile, free},
+	} {
+		b.expect(tt.name, tt.want, tt.command)
+	}
+	b.run("podman rm -f -t 1 confined")
 }
 
 // podmanKilled kills the services. Both come back, and what root runs lives on.
