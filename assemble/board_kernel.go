@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/klauspost/compress/zstd"
+	"floe/internal/xzkernel"
 )
 
 // Places in the header of a kernel that unpacks itself under UEFI,
@@ -14,7 +14,7 @@ import (
 // that of a plain one, Documentation/arch/arm64/booting.rst.
 const (
 	zbootMagicAt   = 4
-	zbootPayloadAt = 8  // 32 bits: its place, and its size
+	zbootPayloadAt = 8  // 32 bits: its place, and its size; 32 bits behind it are what it unpacks to
 	zbootKindAt    = 24 // text: how it is compressed
 	plainMagicAt   = 56
 )
@@ -30,20 +30,15 @@ func plainKernel(image []byte) ([]byte, error) {
 	if !unpacksItself(image) {
 		return nil, errors.New("the kernel is none that unpacks itself under UEFI")
 	}
-	if kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0}); string(kind) != "zstd" {
-		return nil, fmt.Errorf("the kernel is compressed with %q, not with zstd", kind)
+	if kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0}); string(kind) != "xz" {
+		return nil, fmt.Errorf("the kernel is packed with %q, not with xz", kind)
 	}
 	at := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt:]))
 	size := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt+4:]))
-	if at+size > uint64(len(image)) {
+	if at+size+4 > uint64(len(image)) {
 		return nil, fmt.Errorf("the kernel's payload of %d bytes is not there", size)
 	}
-	unpack, err := zstd.NewReader(nil)
-	if err != nil {
-		return nil, err
-	}
-	defer unpack.Close()
-	plain, err := unpack.DecodeAll(image[at:at+size], nil)
+	plain, err := xzkernel.Unpack(image[at:at+size], int64(binary.LittleEndian.Uint32(image[at+size:])))
 	if err != nil {
 		return nil, fmt.Errorf("unpack the kernel: %w", err)
 	}

@@ -37,9 +37,7 @@ func compilerTools(host, target arch.Arch) []sandbox.Tool {
 		{Name: target.Musl() + "-gcc", Reason: "compiles and links the userland", Package: native("musl-dev", host, target)},
 	}
 	if target == arch.ARM64 {
-		list = append(list,
-			sandbox.Tool{Name: "zstd", Reason: "compresses the kernel"},
-			sandbox.Tool{Name: "hexdump", Reason: "looks into the compressed kernel", Package: "bsdextrautils"})
+		list = append(list, sandbox.Tool{Name: "hexdump", Reason: "looks into the compressed kernel", Package: "bsdextrautils"})
 	}
 	if target != host {
 		cross := target.Triplet()

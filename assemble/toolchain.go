@@ -19,9 +19,6 @@ func compilerPackages(host, target arch.Arch) []string {
 	// the kernel's own needs: Documentation/process/changes.rst
 	list := []string{"gcc", "libc6-dev", "make", "tar", "gzip", "xz-utils", "flex", "bison", "bc", "libelf-dev", "libssl-dev", "perl-base", "bsdextrautils"}
 	list = append(list, userland.Packages()...)
-	if target == arch.ARM64 {
-		list = append(list, "zstd") // the one compressor that its EFI stub knows beside gzip
-	}
 	if target != host {
 		list = append(list, "gcc-"+gnuPackage(target), "libc6-dev-"+target.Debian()+"-cross", foreign("musl-dev", target))
 	}

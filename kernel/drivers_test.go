@@ -17,11 +17,11 @@ var drivers = []struct {
 }{
 	// Network cards of machines.
 	{"Intel's cards", arch.All(), "NET_VENDOR_INTEL E1000 E1000E IGB IGBVF IGC IXGBE IXGBEVF"},
-	{"Intel's 700 series", []arch.Arch{arch.AMD64}, "NET_VENDOR_INTEL I40E I40EVF"}, // no room on arm64
+	{"Intel's 700 series", arch.All(), "NET_VENDOR_INTEL I40E I40EVF"},
 	{"Realtek's cards", arch.All(), "NET_VENDOR_REALTEK R8169 8139CP REALTEK_PHY"},
 	{"Realtek's oldest cards", []arch.Arch{arch.AMD64}, "NET_VENDOR_REALTEK 8139TOO"},
 	{"Broadcom's cards", arch.All(), "NET_VENDOR_BROADCOM TIGON3"},
-	{"Broadcom's NetXtreme-C and -E", []arch.Arch{arch.AMD64}, "NET_VENDOR_BROADCOM BNXT"}, // no room on arm64
+	{"Broadcom's NetXtreme-C and -E", arch.All(), "NET_VENDOR_BROADCOM BNXT"},
 	{"Raspberry Pi 4", []arch.Arch{arch.ARM64}, "NET_VENDOR_BROADCOM BCMGENET BROADCOM_PHY"},
 	{"Aquantia's cards", arch.All(), "NET_VENDOR_AQUANTIA AQTION"},
 	{"Atheros' cards", arch.All(), "NET_VENDOR_ATHEROS ALX ATL1C"},

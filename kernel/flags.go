@@ -49,6 +49,8 @@ var compilerFlags = map[arch.Arch][]string{
 // They are where an emulated machine was seen most often while docker started:
 // packages are decompressed, memory is given out page by page, tasks are switched.
 var forSpeed = []string{
+	// drivers/firmware/efi/libstub: it unpacks the kernel.
+	"zboot",
 	// lib/zstd: for size, even its copies of sixteen bytes are calls.
 	"decompress/huf_decompress", "decompress/zstd_decompress", "decompress/zstd_decompress_block",
 	"common/entropy_common", "common/fse_decompress",
