@@ -2,9 +2,13 @@ package assemble
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
 
 	"floe/internal/xzkernel"
 )
@@ -14,7 +18,7 @@ import (
 // that of a plain one, Documentation/arch/arm64/booting.rst.
 const (
 	zbootMagicAt   = 4
-	zbootPayloadAt = 8  // 32 bits: its place, and its size; 32 bits behind it are what it unpacks to
+	zbootPayloadAt = 8  // 32 bits: its place, and its size
 	zbootKindAt    = 24 // text: how it is compressed
 	plainMagicAt   = 56
 )
@@ -30,15 +34,17 @@ func plainKernel(image []byte) ([]byte, error) {
 	if !unpacksItself(image) {
 		return nil, errors.New("the kernel is none that unpacks itself under UEFI")
 	}
-	if kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0}); string(kind) != "xz" {
-		return nil, fmt.Errorf("the kernel is packed with %q, not with xz", kind)
-	}
 	at := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt:]))
 	size := uint64(binary.LittleEndian.Uint32(image[zbootPayloadAt+4:]))
-	if at+size+4 > uint64(len(image)) {
+	if at+size > uint64(len(image)) {
 		return nil, fmt.Errorf("the kernel's payload of %d bytes is not there", size)
 	}
-	plain, err := xzkernel.Unpack(image[at:at+size], int64(binary.LittleEndian.Uint32(image[at+size:])))
+	kind, _, _ := bytes.Cut(image[zbootKindAt:plainMagicAt], []byte{0})
+	unpack, known := unpackers[string(kind)]
+	if !known {
+		return nil, fmt.Errorf("the kernel is packed with %q", kind)
+	}
+	plain, err := unpack(image[at : at+size])
 	if err != nil {
 		return nil, fmt.Errorf("unpack the kernel: %w", err)
 	}
@@ -46,4 +52,28 @@ func plainKernel(image []byte) ([]byte, error) {
 		return nil, errors.New("what the kernel holds is no kernel for arm64")
 	}
 	return plain, nil
+}
+
+// largestKernel is what one may unpack to, in bytes.
+const largestKernel = 64 << 20
+
+// unpackers are by what the header says: xz, or gzip where Floe's patch did not fit;
+// images of before have zstd.
+var unpackers = map[string]func(packed []byte) ([]byte, error){
+	"xz": func(packed []byte) ([]byte, error) { return xzkernel.Unpack(packed, largestKernel) },
+	"gzip": func(packed []byte) ([]byte, error) {
+		r, err := gzip.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(io.LimitReader(r, largestKernel))
+	},
+	"zstd": func(packed []byte) ([]byte, error) {
+		r, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderMaxMemory(largestKernel))
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return io.ReadAll(io.LimitReader(r, largestKernel))
+	},
 }

@@ -131,6 +131,7 @@ func (b *builder) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reqs = withoutPatches(reqs, b.Arch, b.unfit)
 	if err := os.WriteFile(filepath.Join(b.Work, allConfig), settings(reqs), 0o644); err != nil {
 		return err
 	}

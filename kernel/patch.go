@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"floe/assets"
+	"floe/internal/arch"
 	"floe/internal/debian/deb"
 	"floe/internal/fault"
 )
@@ -21,8 +23,8 @@ type Patch struct {
 
 // Patches gives the changes to the source, by name. They spare time and memory
 // that the kernel would take for what a machine may never use, or compiling it
-// for what was done before, and a kernel without them does all that one with
-// them does: an update of the source whose text one of them does not fit must
+// for what was done before, or the image some of its size, and a kernel without them
+// does all that one with them does: an update of the source whose text one of them does not fit must
 // not keep anybody from a kernel.
 func Patches() ([]Patch, error) {
 	const dir = "kernel/patches"
@@ -39,6 +41,32 @@ func Patches() ([]Patch, error) {
 		out = append(out, Patch{strings.TrimSuffix(e.Name(), ".patch"), text})
 	}
 	return out, nil
+}
+
+// stopgaps are what only a patch makes possible, and what is asked for instead where
+// the source has no place for it.
+var stopgaps = []struct {
+	patch           string
+	arch            arch.Arch
+	symbol, instead string // both are to be y
+}{
+	{"efi-zboot-xz", arch.ARM64, "KERNEL_XZ", "KERNEL_GZIP"},
+}
+
+// withoutPatches asks for what the source can do without the patches that were left out.
+func withoutPatches(reqs []Request, a arch.Arch, unfit []string) []Request {
+	reqs = slices.Clone(reqs)
+	for _, s := range stopgaps {
+		if s.arch != a || !slices.Contains(unfit, s.patch) {
+			continue
+		}
+		for i, r := range reqs {
+			if r.Symbol == s.symbol {
+				reqs[i].Symbol, reqs[i].line = s.instead, "CONFIG_"+s.instead+"="+r.Value
+			}
+		}
+	}
+	return reqs
 }
 
 // diff is what the patch changes, without the words above it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"floe/internal/arch"
 	"floe/internal/fault"
 	"floe/internal/report"
 )
@@ -66,6 +67,32 @@ func TestPatch(t *testing.T) {
 	for _, line := range []string{"patch vt-twelve-consoles: " + file + "\n", "patch slab-sysfs-with-debug is left out: mm/slab.h is not there"} {
 		if !strings.Contains(log.String(), line) {
 			t.Errorf("the log does not say %q:\n%s", line, log.String())
+		}
+	}
+}
+
+// Without the patch that lets it be packed with xz, arm64's kernel is packed otherwise.
+func TestWithoutPatches(t *testing.T) {
+	for _, tt := range []struct {
+		arch  arch.Arch
+		unfit []string
+		want  string
+	}{
+		{arch.ARM64, nil, "CONFIG_KERNEL_XZ=y"},
+		{arch.ARM64, unfit(), "CONFIG_KERNEL_GZIP=y"},
+		{arch.AMD64, unfit(), "CONFIG_KERNEL_XZ=y"},
+	} {
+		frags, err := Fragments(tt.arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reqs, err := Merge(frags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(settings(withoutPatches(reqs, tt.arch, tt.unfit)))
+		if !strings.Contains(text, tt.want+"\n") || strings.Count(text, "CONFIG_KERNEL_XZ=")+strings.Count(text, "CONFIG_KERNEL_GZIP=") != 1 {
+			t.Errorf("%s without %q does not ask for %s alone", tt.arch, tt.unfit, tt.want)
 		}
 	}
 }

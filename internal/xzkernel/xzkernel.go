@@ -80,10 +80,11 @@ func readBlockHeader(block []byte) (filters []uint64, size int, err error) {
 		return nil, 0, errors.New("the block's header is damaged")
 	}
 	flags, at := fields[1], 2
-	number := func() (n uint64) { // of seven bits a byte
-		n, used := binary.Uvarint(fields[min(at, len(fields)):])
+	number := func() uint64 { // of seven bits a byte
+		n, used := binary.Uvarint(fields[at:])
 		if used <= 0 {
 			err = io.ErrUnexpectedEOF
+			return 0
 		}
 		at += used
 		return n

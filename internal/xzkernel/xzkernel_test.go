@@ -3,6 +3,7 @@ package xzkernel_test
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -62,6 +63,12 @@ func TestUnpack(t *testing.T) {
 				t.Errorf("%s: damage was not seen", name)
 			}
 		}
+	}
+	// A header whose numbers never end.
+	endless := append([]byte{0xfd, '7', 'z', 'X', 'Z', 0, 0, 1, 0, 0, 0, 0, 5, 0xc1}, bytes.Repeat([]byte{0xff}, 18)...)
+	endless = binary.LittleEndian.AppendUint32(endless, crc32.ChecksumIEEE(endless[12:]))
+	if _, err := xzkernel.Unpack(endless, 100); err == nil {
+		t.Error("took a header whose numbers never end")
 	}
 	for _, options := range []string{"--check=crc32 --x86 --lzma2=preset=6", "--check=sha256"} {
 		if _, err := xzkernel.Unpack(xz(t, root, code(100), options), 100); err == nil {
