@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 // rougher one.
 type Patience struct {
 	PowerOff time.Duration // for the guest, once its power button is pressed
+	Unseen   time.Duration // the same for one whose console told nothing of a Floe: most often nobody hears the button; 0 is PowerOff
 	Quit     time.Duration // for QEMU, once it is told to quit
 	Term     time.Duration // for QEMU, once it got SIGTERM
 }
@@ -23,7 +25,7 @@ type Patience struct {
 // DefaultPatience suits a small system under emulation, whose containers have some
 // seconds to end in their own way.
 func DefaultPatience() Patience {
-	return Patience{PowerOff: 45 * time.Second, Quit: 5 * time.Second, Term: 3 * time.Second}
+	return Patience{PowerOff: 45 * time.Second, Unseen: 20 * time.Second, Quit: 5 * time.Second, Term: 3 * time.Second}
 }
 
 // pressAgain is the time between presses of the power button: the guest may
@@ -39,6 +41,9 @@ func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 	case <-r.ended:
 		return r.Wait(ctx)
 	default:
+	}
+	if p.Unseen > 0 && !r.seen(Init) {
+		p.PowerOff = p.Unseen
 	}
 	for _, step := range []struct {
 		limit time.Duration
@@ -69,6 +74,12 @@ func (r *Running) Stop(ctx context.Context, p Patience) (Ending, error) {
 	}
 	return "", fault.New(fault.Build, "stop machine", r.Name(),
 		fmt.Errorf("process %d outlives even SIGKILL; the kernel holds it", r.State().Process.PID), "")
+}
+
+// seen says whether the machine has reached a stage.
+func (r *Running) seen(stage Stage) bool {
+	reached, _ := r.Milestones()
+	return slices.ContainsFunc(reached, func(m Milestone) bool { return m.Stage == stage })
 }
 
 // press presses the power button until the machine has ended.
