@@ -25,14 +25,14 @@ const both = Docker + "," + Podman
 // measured are the figures by architecture, as 'go run ./bench -memory' gives them.
 var measured = map[arch.Arch]figures{
 	arch.AMD64: {
-		image:   map[string]int64{NoRuntime: 8_534_016, Docker: 68_106_240, Podman: 39_671_808, both: 95_545_344},
-		left:    []sample{{64, 13}, {128, 72}, {512, 441}, {2048, 1912}},
-		runtime: map[string]int{Docker: 35, Podman: 36},
+		image:   map[string]int64{NoRuntime: 8_779_776, Docker: 68_497_408, Podman: 40_056_832, both: 95_940_608},
+		left:    []sample{{64, 18}, {128, 80}, {512, 451}, {2048, 1918}},
+		runtime: map[string]int{Docker: 38, Podman: 40},
 	},
 	arch.ARM64: {
-		image:   map[string]int64{NoRuntime: 8_816_640, Docker: 59_897_856, Podman: 37_435_392, both: 85_149_696},
-		left:    []sample{{128, 71}, {512, 438}, {2048, 1904}},
-		runtime: map[string]int{Docker: 33, Podman: 32},
+		image:   map[string]int64{NoRuntime: 7_507_968, Docker: 58_738_688, Podman: 36_274_176, both: 83_998_720},
+		left:    []sample{{128, 77}, {512, 447}, {2048, 1910}},
+		runtime: map[string]int{Docker: 36, Podman: 35},
 	},
 }
 

@@ -24,7 +24,7 @@ func TestLeft(t *testing.T) {
 		}
 	}
 	docker := &Plan{Arch: arch.AMD64, Runtime: Docker, Memory: 512}
-	if left, known := docker.Left(); !known || left != 441-35 {
+	if left, known := docker.Left(); !known || left != 451-38 {
 		t.Errorf("docker leaves %d MiB of 512 (%t)", left, known)
 	}
 }

@@ -41,7 +41,7 @@ func TestAskWholeWay(t *testing.T) {
 		t.Fatalf("%v %v\n%s", built, err, out)
 	}
 	for _, text := range []string{"999 GB free", "How to begin", "Question 1 of 7", "Question 6 of 7", "console=tty0 quiet",
-		"896 MiB stay", "Review", "Host name: box", "start  Build the kernel"} {
+		"902 MiB stay", "Review", "Host name: box", "start  Build the kernel"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("%q is not said in\n%s", text, out)
 		}
