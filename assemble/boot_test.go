@@ -43,9 +43,22 @@ func boot(t *testing.T, options ...qemu.Option) *qemu.Running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	r := start(t, options...)
-	if _, err := r.Reached(ctx, qemu.SSHReady); err != nil {
-		t.Fatalf("ssh is not ready: %v", err)
+	return reaches(ctx, t, qemu.SSHReady, func() *qemu.Running { return start(t, options...) })
+}
+
+// reaches waits for a stage of a machine that it starts: once more if QEMU itself gives
+// up before there is a kernel, as floe does.
+func reaches(ctx context.Context, t *testing.T, stage qemu.Stage, start func() *qemu.Running) *qemu.Running {
+	t.Helper()
+	r := start()
+	_, err := r.Reached(ctx, stage)
+	if err != nil && r.Aborted() {
+		t.Logf("started once more: %v", err)
+		r = start()
+		_, err = r.Reached(ctx, stage)
+	}
+	if err != nil {
+		t.Fatalf("%s is not ready: %v", stage, err)
 	}
 	return r
 }

@@ -180,12 +180,9 @@ func (b *box) start(medium qemu.MediumKind) {
 // somebody who is in the runtime's group.
 func (b *box) boot(medium qemu.MediumKind) {
 	b.t.Helper()
-	b.start(medium)
 	ctx, cancel := context.WithTimeout(b.t.Context(), long)
 	defer cancel()
-	if _, err := b.r.Reached(ctx, qemu.Runtime); err != nil {
-		b.t.Fatalf("the runtime is not ready: %v", err)
-	}
+	b.r = reaches(ctx, b.t, qemu.Runtime, func() *qemu.Running { b.start(medium); return b.r })
 	var err error
 	if b.c, err = login(b.t, b.r, shared().key); err != nil {
 		b.t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -138,6 +139,26 @@ func (r *Running) diedError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return died(r.files, r.Name(), howExited(r.exit))
+}
+
+// Aborted says that QEMU itself gave up, as it does where an assertion of its own fails,
+// before a kernel began to run: nothing has happened in the machine yet, and it can be
+// started again. Only the floe that started QEMU knows.
+func (r *Running) Aborted() bool {
+	select {
+	case <-r.ended:
+	default:
+		return false
+	}
+	r.mu.Lock()
+	exit, ending := r.exit, r.ending
+	r.mu.Unlock()
+	var e *exec.ExitError
+	if ending != Died || !errors.As(exit, &e) || r.seen(Kernel) || r.seen(Init) {
+		return false
+	}
+	status, ok := e.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == unix.SIGABRT
 }
 
 func howExited(err error) string {

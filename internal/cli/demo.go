@@ -56,12 +56,11 @@ func (t *terminal) demo(ctx context.Context, plan *steps.Plan) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.start(ctx, plan, trial{name: "demo", image: image.Path, medium: string(qemu.CDROM), ephemeral: true}, sink)
-	if err != nil {
-		return err
+	r, err := t.boot(ctx, plan, trial{name: "demo", image: image.Path, medium: string(qemu.CDROM), ephemeral: true}, sink)
+	if r != nil {
+		defer r.Close()
 	}
-	defer r.Close()
-	if err := follow(ctx, r, sink); err != nil {
+	if err != nil {
 		return err
 	}
 	rows, err := lookInside(ctx, r, sink)

@@ -75,6 +75,24 @@ func TestUpKilledAsQEMUBegins(t *testing.T) {
 	}
 }
 
+// TestQEMUGivesUp: a machine whose QEMU aborts before there is a kernel is started once
+// more, and not again and again.
+func TestQEMUGivesUp(t *testing.T) {
+	p := newPerson(t)
+	starts := filepath.Join(p.home, "starts")
+	p.withQEMU(`[ "$1" = --version ] || { echo >>'` + starts + `'; { sleep 2; kill -ABRT $$; } & }`)
+	_, errs, code := p.floe("run", p.zeros(), "--detach", "--ephemeral", "--arch", "amd64", "--memory", "64")
+	if text, _ := os.ReadFile(starts); string(text) != "\n\n" || code != int(fault.Build) || !strings.Contains(errs, "signal: aborted") {
+		t.Errorf("%d starts, exit status %d\n%s", len(text), code, errs)
+	}
+	if n := strings.Count(errs, "gave up before there was a kernel"); n != 2 { // begun and done
+		t.Errorf("told %d times\n%s", n, errs)
+	}
+	if p.machinesHere() != 0 {
+		t.Error("a QEMU is left")
+	}
+}
+
 // TestStartBrokenOff: a start that was broken off before QEMU ran is not taken for
 // the run before it.
 func TestStartBrokenOff(t *testing.T) {

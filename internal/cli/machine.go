@@ -115,6 +115,24 @@ func (t *terminal) start(ctx context.Context, plan *steps.Plan, try trial, sink 
 	return running, nil
 }
 
+// boot starts a machine and reports its boot until ssh is ready. If QEMU itself gives up
+// before the system has begun, which emulating several processors makes it do now and then
+// (iotlb_to_section: Assertion ... failed), it is started once more. Where the boot fails
+// the machine is there beside the error, unless it could not be started at all.
+func (t *terminal) boot(ctx context.Context, plan *steps.Plan, try trial, sink report.Sink) (*qemu.Running, error) {
+	for again := false; ; again = true {
+		r, err := t.start(ctx, plan, try, sink)
+		if err != nil {
+			return nil, err
+		}
+		if err = follow(ctx, r, sink); err == nil || again || !r.Aborted() {
+			return r, err
+		}
+		r.Close()
+		report.Start(sink, "again", "Start the machine once more, for QEMU itself gave up before there was a kernel").Done("")
+	}
+}
+
 // milestones are the steps of a boot, in words.
 var milestones = map[qemu.Stage]string{
 	qemu.PowerOn: "firmware", qemu.Loader: "boot loader", qemu.Kernel: "kernel",

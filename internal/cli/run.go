@@ -131,12 +131,12 @@ func (t *terminal) canWatch() bool {
 func (t *terminal) runDetached(ctx context.Context, plan *steps.Plan, try trial) error {
 	sink, done := t.progress(ctx)
 	defer done()
-	r, err := t.start(ctx, plan, try, sink)
-	if err != nil {
+	r, err := t.boot(ctx, plan, try, sink)
+	if r == nil {
 		return err
 	}
 	defer r.Close()
-	if err := follow(ctx, r, sink); err != nil {
+	if err != nil {
 		return runsOn(ctx, r, err)
 	}
 	if err := answers(ctx, r); err != nil {

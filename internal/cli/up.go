@@ -204,15 +204,15 @@ func (t *terminal) startKept(ctx context.Context, sh machines.Shelf, d *designed
 	if err != nil {
 		return nil, err
 	}
-	r, err := t.start(ctx, d.plan, trial{
+	r, err := t.boot(ctx, d.plan, trial{
 		name: d.name, image: d.spec.Image, medium: string(qemu.CDROM), sshPort: d.spec.SSHPort, detach: true, kept: true,
 		ephemeral: d.spec.Disk == "", wantsDisk: true, diskSize: d.spec.Disk, more: []qemu.Option{more},
 		begin: func() error { return sh.Want(d.name, true) },
 	}, sink)
-	if err != nil {
+	if r == nil {
 		return nil, errors.Join(err, sh.Want(d.name, false))
 	}
-	if err := follow(ctx, r, sink); err != nil {
+	if err != nil {
 		err = runsOn(ctx, r, err)
 		r.Close()
 		return nil, err
