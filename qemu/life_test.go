@@ -318,7 +318,6 @@ func TestUEFI(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			archivetest.Seat(t)
 			r := start(t, home(t), m, qemu.Launch{})
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()

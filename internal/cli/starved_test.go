@@ -25,7 +25,7 @@ func TestStarved(t *testing.T) {
 	image := filepath.Join(p.home, "docker.iso")
 	p.must("build", "--runtime", steps.Docker, "--output", image)
 	archivetest.Seat(t)
-	m, err := qemu.New("starved", arch.AMD64, qemu.Memory(steps.MinMemory), qemu.CPUs(2), qemu.Boot(qemu.CDROM, image))
+	m, err := qemu.New("starved", arch.AMD64, qemu.Memory(steps.MinMemory), qemu.Boot(qemu.CDROM, image))
 	if err != nil {
 		t.Fatal(err)
 	}
