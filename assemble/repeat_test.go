@@ -40,7 +40,7 @@ func TestKilledThenRepeated(t *testing.T) {
 		t.Fatal(err)
 	}
 	kills := 0
-	for _, delay := range []time.Duration{200 * time.Millisecond, 3 * time.Second, 9 * time.Second} {
+	for _, delay := range []time.Duration{200 * time.Millisecond, 3 * time.Second, 9 * time.Second, 20 * time.Second} {
 		child := exec.Command(os.Args[0], "-test.run=^TestBuildInChild$")
 		child.Env = append(os.Environ(), childStore+"="+fresh)
 		if err := child.Start(); err != nil {

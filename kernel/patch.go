@@ -24,8 +24,8 @@ type Patch struct {
 // Patches gives the changes to the source, by name. They spare time and memory
 // that the kernel would take for what a machine may never use, or compiling it
 // for what was done before, or the image some of its size, and a kernel without them
-// does all that one with them does: an update of the source whose text one of them does not fit must
-// not keep anybody from a kernel.
+// does all that one with them does: an update of the source whose text one of them
+// does not fit must not keep anybody from a kernel.
 func Patches() ([]Patch, error) {
 	const dir = "kernel/patches"
 	entries, err := assets.Kernel.ReadDir(dir)

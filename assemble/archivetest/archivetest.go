@@ -1,6 +1,7 @@
 // Package archivetest gives tests real programs from the signed archive: QEMU
 // and the tools that check what Floe writes. They are kept in the person's
-// store, as in a build, so that nothing is installed for a test.
+// store, as in a build, so that nothing is installed for a test. And it lets no more
+// tests have machines at a time than a host can bear.
 //
 // It is for tests only. Package assemble, which it needs, imports most of the
 // others: their tests stand outside of them to use it.
