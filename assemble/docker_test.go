@@ -190,14 +190,25 @@ func dockerReboot(b *box) {
 	b.run("echo mine >~/note; sudo touch /etc/docker/mark; sync")
 	id := b.run("cat /etc/machine-id")
 	b.speaks("docker")
+	b.run("sudo fallocate -l $(df -P -B 1048576 /data | awk 'NR == 2 {print $4}')M /data/noise; sudo dd if=/dev/zero of=/data/rest bs=64k 2>/dev/null; sync")
 	stopCleanly(b.t, b.r)
-	b.boot(qemu.CDROM)
+	enterAnyway(b)
+	b.fullForDocker()
 	b.hasSpoken("docker")
 	b.expect("home, settings and machine id", "mine\n"+id, "cat ~/note /etc/machine-id; sudo ls /etc/docker | grep -q mark")
 	b.expect("a volume", "committed", "docker run --rm -v kept:/v tiny cat /v/file")
 	b.pullsByTLS("docker")
 	stopCleanly(b.t, b.r)
 	checkDisk(b)
+}
+
+// fullForDocker wants a full data disk to be told, and docker to come without anybody
+// starting it once there is room.
+func (b *box) fullForDocker() {
+	b.t.Helper()
+	b.consoleSays("PROBLEM: the data disk /dev/vda1 is full")
+	b.run("for i in $(seq 300); do grep -q 'docker has ended before it answered' /etc/floe/problems && exit; usleep 200000; done; cat /etc/floe/problems; exit 1")
+	b.run("sudo rm /data/noise /data/rest; for i in $(seq 300); do docker ps >/dev/null 2>&1 && exit; usleep 200000; done; tail /var/log/docker/current; exit 1")
 }
 
 // recovered wants e2fsck to have found nothing at boot but a journal to replay and

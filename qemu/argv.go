@@ -93,8 +93,10 @@ func processorArgs(m Machine, s Setup) []string {
 		// "rep stosb" are the fastest ways to copy and to clear. In an
 		// emulator, where each byte is a step, they are the slowest. With
 		// protection keys (PKU), what QEMU remembers of addresses is thrown
-		// away each time that a program is started or is let run again.
-		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off,pku=off"),
+		// away each time that a program is started or is let run again. With
+		// SMAP, each copy between kernel and program breaks what is translated
+		// in two, twice: ssh is there a tenth later.
+		arch.AMD64: words("-accel", "tcg", "-cpu", "max,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off,pku=off,smap=off"),
 		// Signed return addresses (pointer authentication) are made and checked
 		// by QEMU's own code at nearly each call of a function, in the kernel and
 		// in Debian's programs. A processor without runs the same instructions
