@@ -31,6 +31,8 @@ func TestARM64(t *testing.T) {
 	if image.Size > 9_000_000 {
 		t.Errorf("the image has %d bytes, more than 9,000,000", image.Size)
 	}
+	// What is mastered comes from the same store: TestKilledThenRepeated makes it twice,
+	// and "go run ./bench -cold -arch arm64" the kernel, too.
 	spec.Output = filepath.Join(t.TempDir(), "again.iso")
 	if again, err := f.builder.Image(t.Context(), spec); err != nil || again.SHA256 != image.SHA256 {
 		t.Errorf("%s the first time, %s the second (%v)", image.SHA256, again.SHA256, err)

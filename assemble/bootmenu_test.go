@@ -24,7 +24,7 @@ func TestPromptTakesCodes(t *testing.T) {
 	t.Parallel()
 	image, key := testImage(t)
 	archivetest.Seat(t)
-	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen(), qemu.Data(packagesDisk(t, "ca-certificates"), "stuff"))
+	r := start(t, qemu.Boot(qemu.CDROM, image.Path), withScreen(), qemu.Data(packagesDisk(t, "ca-certificates", "coreutils"), "stuff"))
 	s, v := sit(t, r), watch(t, r)
 	menu := []string{"Floe ", "Tab adds boot codes", "packages copied to memory", "a root shell, no packages", "Boot from the first disk"}
 	s.sees(append(menu, "Boots in")...)
@@ -84,6 +84,8 @@ func TestPromptTakesCodes(t *testing.T) {
 		{"syslog", "sudo logger -t test hello; sleep 1; grep -c 'test: hello' /var/log/messages", "1"},
 		{"unknown", "sudo dmesg | grep -c 'unknown boot code: colour=blue'", "1"},
 		{"problems", "cat /etc/floe/problems 2>/dev/null | wc -l", "0"},
+		// Programs that replace those with which packages are loaded.
+		{"applets that give way", "tce-load -l coreutils; for i in mv ln cp mkdir; do $i --version | head -n 1 | cut -d ' ' -f 1-3; done", "mv (GNU coreutils)\nln (GNU coreutils)\ncp (GNU coreutils)\nmkdir (GNU coreutils)"},
 	} {
 		if got := say(t, c, tt.command); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
@@ -132,7 +134,7 @@ func TestCodesThatCannotBeHonoured(t *testing.T) {
 	v.changes(menu)
 	s.types("floe secure superuser noembed host=no_name user=root tz=Nowhere/Land sshkey=nonsense ip=300.1.1.1/24 ip=10.9.9.9/24@eth7")
 	s.types(" ip=10.9.8.7/24 ip=10.9.8.8/24")
-	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1:LABEL=gone base=1 ip nozswap=no\r")
+	s.types(" zram=lots swapfile=LABEL=nowhere waitusb=1:LABEL=gone base=1 ip nozswap=no lst=none.lst tce=LABEL=FLOE/nowhere\r")
 	s.sees("boot code base takes no value", "boot code ip= wants a value", "boot code nozswap takes no value")
 	c, err := loginAs(t, r, "floe", key)
 	if err != nil {
@@ -155,7 +157,7 @@ func TestCodesThatCannotBeHonoured(t *testing.T) {
 	}
 	told := say(t, c, "for i in $(seq 200); do ! grep -q swapfile /etc/floe/problems || ! grep -q 10.9.8.8 /etc/floe/problems || break; sleep 0.25; done; cat /etc/floe/problems")
 	logged := say(t, c, "sudo dmesg")
-	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "ip=10.9.8.8/24: it is the address for network card 3", "zram=lots", "swapfile=LABEL=nowhere", "waitusb=1:LABEL=gone: it has not appeared"} {
+	for _, want := range []string{"superuser", "host=no_name", "user=root", "tz=Nowhere/Land", "sshkey=nonsense", "ip=300.1.1.1/24", "network card eth7", "ip=10.9.8.8/24: it is the address for network card 3", "zram=lots", "swapfile=LABEL=nowhere", "waitusb=1:LABEL=gone: it has not appeared", "has no folder nowhere", "lst=none.lst: there is no such list"} {
 		if !strings.Contains(told, want) || !strings.Contains(logged, want) {
 			t.Errorf("nobody is told of %s:\n%s", want, told)
 		}

@@ -1,6 +1,7 @@
 package assemble_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,17 +15,34 @@ func TestBoth(t *testing.T) {
 		t.Skip("boots a machine")
 	}
 	t.Parallel()
-	b := newBox(t, arch.AMD64, qemu.CDROM, "docker,podman", "docker=--insecure-registry=REGISTRY")
+	f := shared()
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	// The medium of another image, whose partition is found before the CD.
+	spec := f.spec(filepath.Join(t.TempDir(), "other.iso"))
+	spec.BootCodes = []string{"data=LABEL=floe-data"}
+	other, err := f.builder.Image(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBoxBeside(t, []qemu.Option{qemu.Data(other.Path, "older")},
+		arch.AMD64, qemu.CDROM, "docker,podman", "docker=--debgu")
 	b.push("tiny")
+	b.push("library/tiny") // as docker finds it by the mirror of the boot code
 	b.run("for i in $(seq 600); do docker info >/dev/null 2>&1 && [ -S " + userSocket + " ] && exit; usleep 200000; done; exit 1")
 	for _, client := range []string{"docker", "sudo podman", "podman"} {
-		insecure := ""
+		image := "tiny"
 		if strings.Contains(client, "podman") {
-			insecure = "--tls-verify=false "
+			image = "--tls-verify=false " + host + ":" + b.registry + "/tiny"
 		}
-		b.run(client + " pull -q " + insecure + host + ":" + b.registry + "/tiny")
-		b.expect(client+" beside the other", "33554432", client+" run --rm --memory 32m "+host+":"+b.registry+"/tiny cat /sys/fs/cgroup/memory.max")
+		b.run(client + " pull -q " + image)
+		image = strings.TrimPrefix(image, "--tls-verify=false ")
+		b.expect(client+" beside the other", "33554432", client+" run --rm --memory 32m "+image+" cat /sys/fs/cgroup/memory.max")
 	}
-	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
+	told := b.run("cat /etc/floe/problems")
+	if strings.Count(told, "\n") > 0 || !strings.HasPrefix(told, "docker starts without what the boot code docker= says: unknown flag: --debgu") {
+		t.Errorf("a boot code that docker refuses, and nothing else, was to be told of: %s", told)
+	}
 	stopCleanly(t, b.r)
 }

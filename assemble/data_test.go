@@ -205,7 +205,14 @@ func TestDataDiskAlone(t *testing.T) {
 	b.expect("problems", "", "cat /etc/floe/problems 2>/dev/null; true")
 	stopCleanly(t, b.r)
 	b.image = f.image
+	disk := b.options[1]
+	b.options[1] = qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=qcow2,file="+b.disk)
 	enterAnyway(b)
+	late := watch(t, b.r)
+	late.plug("stick")
+	late.qmp.Close() // QEMU listens to one at a time, and the power button is to come
+	b.run("for i in $(seq 300); do [ ! -e ~/note ] || exit 0; usleep 200000; done; exit 1")
+	b.options[1] = disk
 	b.expect("what was kept", "kept", "cat ~/note")
 	b.consoleSays("neither checked nor grown")
 	stopCleanly(t, b.r)

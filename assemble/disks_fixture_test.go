@@ -16,12 +16,12 @@ func otherData(t *testing.T) string {
 	return ext4(t, t.TempDir(), "-L", "floe-data")
 }
 
-// packagesDisk makes a disk labelled "stuff" with a package in the folder
-// "packages", the load list "lab.lst" that names it, and a list that is signed.
-func packagesDisk(t *testing.T, name string) string {
+// packagesDisk makes a disk labelled "stuff" with packages in the folder "packages",
+// the load list "lab.lst" that names one of them, and a list that is signed.
+func packagesDisk(t *testing.T, name string, more ...string) string {
 	t.Helper()
 	f := shared()
-	list, err := f.builder.Packages(t.Context(), arch.AMD64, name)
+	list, err := f.builder.Packages(t.Context(), arch.AMD64, append(more, name)...)
 	if err != nil {
 		t.Fatal(err)
 	}

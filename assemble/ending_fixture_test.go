@@ -31,7 +31,7 @@ func dockerSpoilt(b *box) {
 	b.run("sudo cp " + settings + " /tmp/good && echo '{nonsense' | sudo tee " + settings + " >/dev/null && sudo kill -9 $(pidof dockerd)")
 	b.run("for i in $(seq 300); do grep -q 'docker has ended before it answered' /etc/floe/problems && exit; usleep 200000; done; exit 1")
 	b.run("sleep 10") // it is started some times more
-	b.expect("what the console was told", "1\n1", "grep -c 'docker starts without' /etc/floe/problems; grep -c 'docker has ended' /etc/floe/problems")
+	b.expect("what the console was told", "0\n1", "grep -c 'docker starts without' /etc/floe/problems; grep -c 'docker has ended' /etc/floe/problems")
 	b.run("sudo mv /tmp/good " + settings + " && sudo rm /etc/floe/problems /run/docker.ended")
 	b.run("for i in $(seq 300); do docker ps >/dev/null 2>&1 && exit; usleep 200000; done; exit 1")
 }

@@ -51,8 +51,8 @@ func newGuest(t *testing.T) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields(string(list)) {
-		if name != "mount" && name != "umount" && name != "busybox" {
+	for _, name := range append(strings.Fields(string(list)), "busybox") {
+		if name != "mount" && name != "umount" {
 			g.must(os.Symlink(busybox, filepath.Join(g.bin, name)))
 		}
 	}
@@ -299,12 +299,16 @@ func TestLoadFromMirror(t *testing.T) {
 		t.Errorf("loaded: %q", got)
 	}
 	g.expect("run/tce/dir/onboot.lst", "tool.tcz\n")
+	g.write("run/tce/dir/onboot.lst", "# mine\r\ntool.tcz") // somebody edited it
 	g.add("elsewhere", "brought", "", nil)
 	g.must(os.Rename(g.path("elsewhere/brought.tcz.d"), g.path(optional+"/brought.tcz.d")))
 	g.must(os.Symlink(g.path(optional+"/brought.tcz.d"), g.path("elsewhere/brought.tcz.d")))
 	g.succeeds("tce-load", "-wi", g.path("elsewhere/brought.tcz"))
 	g.expect(optional+"/brought.tcz", "package brought")
-	g.expect("run/tce/dir/onboot.lst", "tool.tcz\nbrought.tcz\n")
+	g.expect("run/tce/dir/onboot.lst", "# mine\r\ntool.tcz\nbrought.tcz\n")
+	if got := g.succeeds("tce-status", "-o"); got != "brought\ntool\n" {
+		t.Errorf("loaded at boot: %q", got)
+	}
 	g.write("elsewhere/tool.tcz", "not the one that is loaded")
 	g.refuses("REFUSED", "tce-load", "-wi", g.path("elsewhere/tool.tcz"))
 	g.expect(optional+"/tool.tcz", "package tool")

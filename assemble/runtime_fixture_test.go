@@ -64,6 +64,12 @@ type box struct {
 // codes REGISTRY stands for the registry without TLS.
 func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
 	t.Helper()
+	return newBoxBeside(t, nil, a, medium, runtime, codes...)
+}
+
+// newBoxBeside makes one that has something else besides.
+func newBoxBeside(t *testing.T, more []qemu.Option, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
+	t.Helper()
 	f := shared()
 	if f.err != nil {
 		t.Fatal(f.err)
@@ -95,9 +101,9 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 	} else {
 		b.disk = dataDisk(t, 2<<30)
 	}
-	b.options = []qemu.Option{
+	b.options = append([]qemu.Option{
 		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080), qemu.Port(0, 8081), drives["virtio"](b.disk),
-	}
+	}, more...)
 	archivetest.Seat(t)
 	b.boot(medium)
 	return b

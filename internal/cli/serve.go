@@ -26,7 +26,7 @@ func mirrorCommand(out *terminal) *cobra.Command {
 		Short: "Serve packages over HTTP to machines that load them",
 		Long: "Makes packages, all that floe defines or those that are named, and serves them with a signed list of\n" +
 			"their sums until Ctrl-C. On a machine 'tce-load -wi NAME' downloads from the address in tce.mirror=,\n" +
-			"or in its /etc/floe/mirror, and takes what is signed by one of those who may log in: floe's own key, or\n" +
+			"or in its /etc/floe/mirror, and takes what is signed by a key that its image was built with: floe's own, or\n" +
 			"one of your agent's.",
 		Example: "  floe serve\n  floe serve htop git --listen 0.0.0.0:8000",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,13 +9,15 @@ fetch_list() {
 	new=$tce/dir/packages.sha256
 	mkdir -p "$tce/dir"
 	if ! wget -q -T 30 -O "$new.new" "$url" || ! wget -q -T 30 -O "$new.new.sig" "$url.sig"; then
+		why="cannot download $url and its signature"
+		! full || why="there is no room for $url"
 		rm -f "$new.new" "$new.new.sig"
-		say "cannot download $url and its signature"
+		say "$why"
 		return 1
 	fi
 	if ! trusted "$new.new"; then
 		rm -f "$new.new" "$new.new.sig"
-		refuse "REFUSED: $url is not signed by one of those who may log in (see $keys)"
+		refuse "REFUSED: $url is not signed by a key that this image was built with (see $keys)"
 		return 1
 	fi
 	# The one of before stays: by it, what was downloaded then is right.

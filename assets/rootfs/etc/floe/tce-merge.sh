@@ -5,8 +5,15 @@
 # merge NAME: makes its files appear in /usr and /etc.
 merge() {
 	local from="$mounts/$1" file at
+	# What is there already stays, but for applets: two packages may bring the
+	# same library, and /etc is the person's.
+	graft -rs "$from" usr || return 1
+	[ ! -d "$from/etc" ] || { renew "$1" && graft -rP "$from" etc; } || return 1
+	# Where programs look for their loader on some architectures.
+	[ ! -d "$root/usr/lib64" ] || [ -e "$root/lib64" ] || ln -s usr/lib64 "$root/lib64"
 	# A program of a package wins over the applet of the same name, which is
-	# replaced in one step: somebody may be starting it just now.
+	# replaced in one step: somebody may be starting it just now. That comes last,
+	# for it needs the libraries, and by applets, for ln or mv may be among them.
 	for file in "$from"/usr/bin/*; do
 		at=$root/usr/bin/${file##*/}
 		[ -e "$at" ] || continue
@@ -14,15 +21,9 @@ merge() {
 		sh | init | busybox | sudo | mount | umount) continue ;;
 		esac
 		if [ "$at" -ef "$root/usr/bin/busybox" ] || [ "$at" -ef "$root/usr/bin/dropbear" ]; then
-			ln -s "$file" "$at.tcz" && mv -f "$at.tcz" "$at" || return 1
+			busybox ln -sf "$file" "$at.tcz" && busybox mv -f "$at.tcz" "$at" || return 1
 		fi
 	done
-	# Everything else that is there already stays: two packages may bring the
-	# same library, and /etc is the person's.
-	graft -rs "$from" usr || return 1
-	[ ! -d "$from/etc" ] || { renew "$1" && graft -rP "$from" etc; } || return 1
-	# Where programs look for their loader on some architectures.
-	[ ! -d "$root/usr/lib64" ] || [ -e "$root/lib64" ] || ln -s usr/lib64 "$root/lib64"
 }
 
 # graft HOW FROM DIR: copies (-rP) or links (-rs) what is not there yet. Only folders
