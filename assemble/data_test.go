@@ -100,6 +100,29 @@ func TestDataDisk(t *testing.T) {
 	stopCleanly(t, b.r)
 }
 
+// brings has a package on the data disk loaded at each boot: one that came as a file.
+func (b *box) brings(name string) {
+	b.t.Helper()
+	list, err := shared().builder.Packages(b.t.Context(), b.arch, name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	folder := b.t.TempDir()
+	addPackages(b.t, folder, list)
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(folder, file.Name()))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.feed(bytes.NewReader(data), "mkdir -p packages && cat >packages/"+file.Name())
+	}
+	b.run("tce-load -wi packages/" + name + ".tcz")
+}
+
 // pilesUpNothing wants a machine to answer half a minute later as before, with no more
 // processes: a runtime that fails is started again and again meanwhile.
 func (b *box) pilesUpNothing() {
@@ -194,6 +217,7 @@ func TestDataDiskAlone(t *testing.T) {
 	b.options = []qemu.Option{qemu.Memory(128), drives["virtio"](b.disk), qemu.Data(blank, "blank")}
 	enterAnyway(b)
 	b.run("echo kept >~/note")
+	b.brings("ca-certificates")
 	stopCleanly(t, b.r)
 	root, err := f.builder.Tools(t.Context(), "checks-disk", "qemu-utils", "e2fsprogs")
 	if err != nil {
@@ -211,7 +235,7 @@ func TestDataDiskAlone(t *testing.T) {
 	late := watch(t, b.r)
 	late.plug("stick")
 	late.qmp.Close() // QEMU listens to one at a time, and the power button is to come
-	b.run("for i in $(seq 300); do [ ! -e ~/note ] || exit 0; usleep 200000; done; exit 1")
+	b.run("for i in $(seq 300); do [ ! -e ~/note ] || ! tce-status | grep -q ca-certificates || exit 0; usleep 200000; done; exit 1")
 	b.options[1] = disk
 	b.expect("what was kept", "kept", "cat ~/note")
 	b.consoleSays("neither checked nor grown")

@@ -35,7 +35,7 @@ func All() []Code {
 		{Key: "waitusb", Form: &wait, Page: Packages, Default: "10 for packages", Example: "waitusb=20:LABEL=stuff", Help: "wait up to N seconds for the disk, no longer than needed",
 			Manual: "Polls for the medium with packages, or for the disk of that label or UUID, and goes on the moment it appears. It is also how long `data=` waits: `data=LABEL=floe-data waitusb=20`."},
 		{Key: "data", Form: &dataDisk, Page: Packages, Default: "LABEL=floe-data", Example: "data=UUID=0f5b-11aa", Help: "disk for containers, images, home; none: memory only",
-			Manual: "The disk that keeps containers, images, host keys and the home folder. A partition that Floe made, by its name `floe-data`, grows with its disk; one of your own stays as large as it is. One that appears late, within half a minute, is used from then on, unless containers run already; where `data=` names it, it is waited for first."},
+			Manual: "The disk that keeps containers, images, host keys and the home folder. A partition that Floe made, by its name `floe-data`, grows with its disk; one of your own stays as large as it is. One that appears late, within a minute, is used from then on, unless containers run already; where `data=` names it, it is waited for first."},
 		{Key: "format", Form: &device, Page: Packages, Example: "format=vda", Help: "make this EMPTY disk the data disk",
 			Manual: "Refuses a disk with any signature on it: nothing that was there is ever lost."},
 		{Key: "norestore", Page: Packages, Help: "leave the data disk's saved settings alone",

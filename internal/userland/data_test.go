@@ -24,17 +24,15 @@ func TestOnlyFloesPartitionIsWidened(t *testing.T) {
 	const disk, early, late = 1 << 20, 2048, 1 << 18
 	for name, tt := range map[string]struct {
 		parts []partition // the last one is the data disk
-		what  string      // is known of it
 		want  string
 	}{
-		"floe's":             {[]partition{{"floe-data", early, late}}, "", "sfdisk -N 1"},
-		"floe's, blank":      {[]partition{{"floe-data", early, late}}, "blank", "of=/dev/sda bs=512 seek=1040384 count=8192\nsfdisk -N 1"},
-		"floe's, the second": {[]partition{{"ESP", early, early}, {"floe-data", late, late}}, "", "sfdisk -N 2"},
-		"floe's, not last":   {[]partition{{"", late, late}, {"floe-data", early, early}}, "", ""},
-		"floe's, no room":    {[]partition{{"floe-data", early, disk - early - 32768}}, "", ""},
-		"somebody's own":     {[]partition{{"home", early, late}}, "", ""},
-		"one with no name":   {[]partition{{"", early, late}}, "", ""},
-		"of a name like it":  {[]partition{{"floe-data-2", early, late}}, "", ""},
+		"floe's":             {[]partition{{"floe-data", early, late}}, "sfdisk -N 1"},
+		"floe's, the second": {[]partition{{"ESP", early, early}, {"floe-data", late, late}}, "sfdisk -N 2"},
+		"floe's, not last":   {[]partition{{"", late, late}, {"floe-data", early, early}}, ""},
+		"floe's, no room":    {[]partition{{"floe-data", early, disk - early - 32768}}, ""},
+		"somebody's own":     {[]partition{{"home", early, late}}, ""},
+		"one with no name":   {[]partition{{"", early, late}}, ""},
+		"of a name like it":  {[]partition{{"floe-data-2", early, late}}, ""},
 	} {
 		sys := t.TempDir()
 		for i, p := range tt.parts {
@@ -49,17 +47,23 @@ func TestOnlyFloesPartitionIsWidened(t *testing.T) {
 			}
 		}
 		put(t, filepath.Join(sys, "sda"), map[string]string{"size": fmt.Sprintln(disk)})
-		script := "set -eu\ntool() { :; }\npartx() { :; }\nannounce() { :; }\nproblem() { echo \"PROBLEM: $1\"; }\n" +
-			"dd() { echo \"$2 $3 $4 $5\" >>did; }\n" +
-			"sfdisk() { while [ $# -gt 2 ]; do shift; done; echo \"sfdisk -N $1\" >>did; }\n" +
-			strings.NewReplacer("/sys/class/block", sys, "/dev/console", "told").Replace(functions(t, "etc/init.d/data", "label_of", "widen")) +
-			fmt.Sprintf("\nwiden /dev/sda%d %s\n", len(tt.parts), tt.what)
-		cmd := exec.Command("sh", "-c", script)
-		cmd.Dir = t.TempDir()
-		out, err := cmd.CombinedOutput()
-		did, _ := os.ReadFile(filepath.Join(cmd.Dir, "did"))
-		if err != nil || len(out) > 0 || strings.TrimSpace(string(did)) != tt.want {
-			t.Errorf("%s: it did %q, want %q\n%v\n%s", name, did, tt.want, err, out)
+		for _, what := range []string{"", "blank"} {
+			want := tt.want
+			if want != "" && what != "" { // its end is made blank as well
+				want = "dd of=/dev/sda bs=4096 seek=130048 count=1025\n" + want
+			}
+			script := "set -eu\ntool() { :; }\npartx() { :; }\nannounce() { :; }\nproblem() { echo \"PROBLEM: $1\"; }\n" +
+				"dd() { shift; echo \"dd $*\" >>did; }\n" +
+				"sfdisk() { while [ $# -gt 2 ]; do shift; done; echo \"sfdisk -N $1\" >>did; }\n" +
+				strings.NewReplacer("/sys/class/block", sys, "/dev/console", "told").Replace(functions(t, "etc/init.d/data", "label_of", "widen")) +
+				fmt.Sprintf("\nwiden /dev/sda%d %s\n", len(tt.parts), what)
+			cmd := exec.Command("sh", "-c", script)
+			cmd.Dir = t.TempDir()
+			out, err := cmd.CombinedOutput()
+			did, _ := os.ReadFile(filepath.Join(cmd.Dir, "did"))
+			if err != nil || len(out) > 0 || strings.TrimSpace(string(did)) != want {
+				t.Errorf("%s %s: it did %q, want %q\n%v\n%s", name, what, did, want, err, out)
+			}
 		}
 	}
 }
