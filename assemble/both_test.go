@@ -5,11 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"floe/assemble/archivetest"
 	"floe/internal/arch"
 	"floe/qemu"
 )
 
-// TestBoth boots an image with docker and podman, which run side by side.
+// TestBoth boots an image with docker and podman, which run side by side. The medium
+// of another image, whose partition is found before the CD, is beside it, and the data
+// disk that this other image made appears when the runtimes are there already.
 func TestBoth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine")
@@ -19,15 +22,28 @@ func TestBoth(t *testing.T) {
 	if f.err != nil {
 		t.Fatal(f.err)
 	}
-	// The medium of another image, whose partition is found before the CD.
+	b := boxThatIsOff(t, arch.AMD64, "docker,podman", "docker=--debgu")
 	spec := f.spec(filepath.Join(t.TempDir(), "other.iso"))
 	spec.BootCodes = []string{"data=LABEL=floe-data"}
 	other, err := f.builder.Image(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBoxBeside(t, []qemu.Option{qemu.Data(other.Path, "older")},
-		arch.AMD64, qemu.CDROM, "docker,podman", "docker=--debgu")
+	archivetest.Seat(t)
+	both := b.image
+	b.image = other
+	enterAnyway(b)
+	b.run("mountpoint /data && echo kept >~/note")
+	stopCleanly(t, b.r)
+
+	b.image = both
+	b.options = append(b.options[:4], qemu.Data(other.Path, "older"),
+		qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=qcow2,file="+b.disk))
+	b.boot(qemu.CDROM)
+	late := watch(t, b.r)
+	late.plug("stick")
+	late.qmp.Close() // QEMU listens to one at a time, and the power button is to come
+	b.run("for i in $(seq 300); do [ ! -e ~/note ] || exit 0; usleep 200000; done; exit 1")
 	b.push("tiny")
 	b.push("library/tiny") // as docker finds it by the mirror of the boot code
 	b.run("for i in $(seq 600); do docker info >/dev/null 2>&1 && [ -S " + userSocket + " ] && exit; usleep 200000; done; exit 1")
@@ -44,5 +60,6 @@ func TestBoth(t *testing.T) {
 	if strings.Count(told, "\n") > 0 || !strings.HasPrefix(told, "docker starts without what the boot code docker= says: unknown flag: --debgu") {
 		t.Errorf("a boot code that docker refuses, and nothing else, was to be told of: %s", told)
 	}
+	b.expect("settings on a disk that was late", "containers.conf\ndaemon.json", "sudo ls /data/etc/containers /data/etc/docker | grep -x -e containers.conf -e daemon.json")
 	stopCleanly(t, b.r)
 }

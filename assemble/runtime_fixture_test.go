@@ -64,11 +64,14 @@ type box struct {
 // codes REGISTRY stands for the registry without TLS.
 func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
 	t.Helper()
-	return newBoxBeside(t, nil, a, medium, runtime, codes...)
+	b := boxThatIsOff(t, a, runtime, codes...)
+	archivetest.Seat(t)
+	b.boot(medium)
+	return b
 }
 
-// newBoxBeside makes one that has something else besides.
-func newBoxBeside(t *testing.T, more []qemu.Option, a arch.Arch, medium qemu.MediumKind, runtime string, codes ...string) *box {
+// boxThatIsOff makes all that, and does not boot it.
+func boxThatIsOff(t *testing.T, a arch.Arch, runtime string, codes ...string) *box {
 	t.Helper()
 	f := shared()
 	if f.err != nil {
@@ -101,11 +104,9 @@ func newBoxBeside(t *testing.T, more []qemu.Option, a arch.Arch, medium qemu.Med
 	} else {
 		b.disk = dataDisk(t, 2<<30)
 	}
-	b.options = append([]qemu.Option{
+	b.options = []qemu.Option{
 		qemu.Memory(512), qemu.CPUs(2), qemu.Port(0, 8080), qemu.Port(0, 8081), drives["virtio"](b.disk),
-	}, more...)
-	archivetest.Seat(t)
-	b.boot(medium)
+	}
 	return b
 }
 

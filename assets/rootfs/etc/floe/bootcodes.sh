@@ -64,7 +64,8 @@ announce() {
 	[ ! -r /sys/class/tty/console/active ] || read -r bc_consoles </sys/class/tty/console/active
 	bc_last=${bc_consoles##* }
 	for bc_console in ${bc_consoles% *}; do
-		[ "$bc_console" = "$bc_last" ] || echo "floe: $1" >"/dev/$bc_console" 9>&- & # which is a lock of some
+		[ "$bc_console" != "$bc_last" ] || continue
+		{ echo "floe: $1"; } >"/dev/$bc_console" 9>&- & # which is a lock of some
 	done
 	echo "floe: $1" >"/dev/${bc_last:-console}"
 }
