@@ -37,12 +37,9 @@ func TestBoth(t *testing.T) {
 	stopCleanly(t, b.r)
 
 	b.image = both
-	b.options = append(b.options[:4], qemu.Data(other.Path, "older"),
-		qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=qcow2,file="+b.disk))
+	b.options = append(b.options[:4], qemu.Data(other.Path, "older"), lateDisk(b.disk))
 	b.boot(qemu.CDROM)
-	late := watch(t, b.r)
-	late.plug("stick")
-	late.qmp.Close() // QEMU listens to one at a time, and the power button is to come
+	b.plugs()
 	b.run("for i in $(seq 300); do [ ! -e ~/note ] || exit 0; usleep 200000; done; exit 1")
 	b.push("tiny")
 	b.push("library/tiny") // as docker finds it by the mirror of the boot code

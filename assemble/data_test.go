@@ -230,11 +230,9 @@ func TestDataDiskAlone(t *testing.T) {
 	stopCleanly(t, b.r)
 	b.image = f.image
 	disk := b.options[1]
-	b.options[1] = qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=stick,format=qcow2,file="+b.disk)
+	b.options[1] = lateDisk(b.disk)
 	enterAnyway(b)
-	late := watch(t, b.r)
-	late.plug("stick")
-	late.qmp.Close() // QEMU listens to one at a time, and the power button is to come
+	b.plugs()
 	b.run("for i in $(seq 300); do [ ! -e ~/note ] || ! tce-status | grep -q ca-certificates || exit 0; usleep 200000; done; exit 1")
 	b.options[1] = disk
 	b.expect("what was kept", "kept", "cat ~/note")

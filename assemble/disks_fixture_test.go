@@ -8,12 +8,26 @@ import (
 
 	"floe/assemble"
 	"floe/internal/arch"
+	"floe/qemu"
 )
 
 // otherData makes a data disk that Floe must leave alone.
 func otherData(t *testing.T) string {
 	t.Helper()
 	return ext4(t, t.TempDir(), "-L", "floe-data")
+}
+
+// lateDisk is a disk that QEMU has, for a box to plug in.
+func lateDisk(path string) qemu.Option {
+	return qemu.Extra("-device", "qemu-xhci,id=usb", "-drive", "if=none,id=late,format=qcow2,file="+path)
+}
+
+// plugs plugs the late disk in, at USB.
+func (b *box) plugs() {
+	b.t.Helper()
+	s := watch(b.t, b.r)
+	s.plug("late")
+	s.qmp.Close() // QEMU listens to one at a time, and its power button is to come
 }
 
 // packagesDisk makes a disk labelled "stuff" with packages in the folder "packages",
