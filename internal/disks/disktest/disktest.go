@@ -152,6 +152,18 @@ func Attach(f *os.File) (device *os.File, detach func(), err error) {
 	return attach(f, unix.LO_FLAGS_PARTSCAN)
 }
 
+// AttachAs makes the loop device of that name of a file, once it is free: a
+// device that was detached goes when the last who looks at it has closed it, and
+// until then the kernel answers EBUSY or ENXIO. It goes when it is closed.
+func AttachAs(name string, f *os.File) (device *os.File, err error) {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		device, err = configure(name, f, unix.LO_FLAGS_AUTOCLEAR)
+		if passing := errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENXIO); !passing || time.Now().After(end) {
+			return device, err
+		}
+	}
+}
+
 func attach(f *os.File, flags uint32) (device *os.File, detach func(), err error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
@@ -163,18 +175,29 @@ func attach(f *os.File, flags uint32) (device *os.File, detach func(), err error
 		if err != nil {
 			return nil, nil, err
 		}
-		if device, err = os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0); err != nil {
-			return nil, nil, err
-		}
-		config := unix.LoopConfig{Fd: uint32(f.Fd())}
-		config.Info.Flags = flags
-		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
+		device, err = configure(fmt.Sprintf("/dev/loop%d", n), f, flags)
+		switch {
+		case err == nil:
 			return device, func() {
 				_ = unix.IoctlSetInt(int(device.Fd()), unix.LOOP_CLR_FD, 0)
 				device.Close()
 			}, nil
+		case !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENXIO):
+			return nil, nil, err
 		}
-		device.Close()
 	}
 	return nil, nil, errors.New("no loop device can be had")
+}
+
+func configure(name string, f *os.File, flags uint32) (*os.File, error) {
+	device, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	config := unix.LoopConfig{Fd: uint32(f.Fd()), Info: unix.LoopInfo64{Flags: flags}}
+	if err := unix.IoctlLoopConfigure(int(device.Fd()), &config); err != nil {
+		device.Close()
+		return nil, err
+	}
+	return device, nil
 }
