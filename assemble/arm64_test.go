@@ -112,7 +112,9 @@ func TestARM64Docker(t *testing.T) {
 		{"floe itself", floeItself},
 		{"from a stick", func(b *box) {
 			stopCleanly(b.t, b.r)
+			b.options = append(b.options, qemu.CPUs(2))
 			b.boot(qemu.USBStick)
+			b.expect("processors", "2", "nproc")
 			b.expect("what was built", "built", "docker run --rm made")
 			stopCleanly(b.t, b.r)
 		}},
@@ -133,7 +135,9 @@ func TestARM64Podman(t *testing.T) {
 		{"user", func(b *box) { podmanWorks(b, userPodman, userSocket, "8081") }},
 		{"from a CD", func(b *box) {
 			stopCleanly(b.t, b.r)
+			b.options = append(b.options, qemu.CPUs(2))
 			b.boot(qemu.CDROM)
+			b.expect("processors", "2", "nproc")
 			b.run("sudo podman run --rm tiny true")
 			stopCleanly(b.t, b.r)
 		}},

@@ -182,7 +182,7 @@ func podmanCompose(b *box) {
 func podmanPowerCut(b *box) {
 	for _, podman := range []string{"sudo podman", userPodman} {
 		b.run(podman + " volume create kept && " + podman + " run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
-		b.run(podman + " run -d --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; done'")
+		b.run(podman + " run -d --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; usleep 100000; done'")
 	}
 	b.run("sleep 10") // more than what the file system waits before it commits
 	key := b.r.Guest().HostKeys
