@@ -100,6 +100,7 @@ func TestARM64Docker(t *testing.T) {
 		t.Skip("boots a machine several times")
 	}
 	t.Parallel()
+	program := floeFor(t, arch.ARM64)
 	b := newBox(t, arch.ARM64, qemu.CDROM, "docker", "docker=--insecure-registry=REGISTRY --label from=boot", "data=vda1", "showapps")
 	b.parts([]part{
 		{"client over ssh", dockerClient},
@@ -109,7 +110,7 @@ func TestARM64Docker(t *testing.T) {
 		{"pull and run with limits", dockerLimits},
 		{"network", dockerNetwork},
 		{"build", dockerBuild},
-		{"floe itself", floeItself},
+		{"floe itself", func(b *box) { floeItself(b, program) }},
 		{"from a stick", func(b *box) {
 			stopCleanly(b.t, b.r)
 			b.options = append(b.options, qemu.CPUs(2))

@@ -171,7 +171,7 @@ func dockerCompose(b *box) {
 func dockerPowerCut(b *box) {
 	b.run("docker volume create kept && docker run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
 	b.run("docker run -d --restart always --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; usleep 100000; done'")
-	b.run("sleep 10") // more than what the file system waits before it commits
+	b.run("sleep 7") // more than what the file system waits before it commits
 	key := b.r.Guest().HostKeys
 	b.r.Kill()
 	b.boot(qemu.CDROM)

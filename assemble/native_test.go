@@ -5,17 +5,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
+
+	"floe/internal/arch"
 )
+
+// floeFor builds floe for hosts of an architecture.
+func floeFor(t *testing.T, a arch.Arch) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "floe")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", program, "floe")
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+a.String(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
 
 // floeItself runs floe in the machine: a Linux host of its architecture, though one
 // with too little of everything to build a kernel.
-func floeItself(b *box) {
-	program := filepath.Join(b.t.TempDir(), "floe")
-	build := exec.CommandContext(b.t.Context(), "go", "build", "-ldflags", "-s -w", "-o", program, "floe")
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+b.arch.String(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.t.Fatalf("%v\n%s", err, out)
-	}
+func floeItself(b *box, program string) {
 	f, err := os.Open(program)
 	if err != nil {
 		b.t.Fatal(err)

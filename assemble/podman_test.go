@@ -184,7 +184,7 @@ func podmanPowerCut(b *box) {
 		b.run(podman + " volume create kept && " + podman + " run --rm -v kept:/v tiny sh -c 'echo committed >/v/file; sync'")
 		b.run(podman + " run -d --name writes -v kept:/v tiny sh -c 'while :; do dd if=/dev/zero of=/v/noise bs=64k count=64 2>/dev/null; usleep 100000; done'")
 	}
-	b.run("sleep 10") // more than what the file system waits before it commits
+	b.run("sleep 7") // more than what the file system waits before it commits
 	key := b.r.Guest().HostKeys
 	b.r.Kill()
 	b.boot(qemu.CDROM)

@@ -73,7 +73,7 @@ func newBox(t *testing.T, a arch.Arch, medium qemu.MediumKind, runtime string, c
 // boxThatIsOff makes all that, and does not boot it. It has one processor, so that of
 // two machines each has one of the host's: with two each, a third of what both take is
 // spinning for locks whose holder the host has stopped. Two processors have the
-// machines that 'floe run' starts in tests, and arm64's where a test says so.
+// machines of the demo and of 'floe up' in tests, and arm64's where a test says so.
 func boxThatIsOff(t *testing.T, a arch.Arch, runtime string, codes ...string) *box {
 	t.Helper()
 	f := shared()
@@ -184,6 +184,7 @@ func blankDisk(t *testing.T, size int64, extents ...qcow2.Extent) string {
 func (b *box) start(medium qemu.MediumKind) {
 	b.t.Helper()
 	b.r = startOn(b.top, b.arch, append([]qemu.Option{qemu.Boot(medium, b.image.Path)}, b.options...)...)
+	go choosesAtOnce(b.top.Context(), b.r)
 }
 
 // boot starts the machine, waits for its runtime and logs in after that, as

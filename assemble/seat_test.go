@@ -39,6 +39,23 @@ func sit(t *testing.T, r *qemu.Running) *seat {
 	return s
 }
 
+// choosesAtOnce presses Enter at the boot menu, which waits some seconds otherwise.
+func choosesAtOnce(ctx context.Context, r *qemu.Running) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := r.Console().WaitFor(ctx, regexp.MustCompile(`Boots in \d`)); err != nil {
+		return // whoever waits for the machine tells why
+	}
+	in, keys := io.Pipe()
+	defer keys.Close()
+	go func() {
+		defer in.Close()
+		r.Attach(ctx, qemu.Attach{In: in, Out: io.Discard})
+	}()
+	io.WriteString(keys, "\r")
+	io.WriteString(keys, "") // is taken once the first is on its way
+}
+
 func (s *seat) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

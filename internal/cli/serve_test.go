@@ -81,7 +81,7 @@ func TestServe(t *testing.T) {
 	archivetest.Seat(t)
 	run := func(more ...string) {
 		t.Helper()
-		p.must(append([]string{"run", "none.iso", "--detach", "--memory", "640", "--disk-size", "2G"}, more...)...)
+		p.must(append([]string{"run", "none.iso", "--detach", "--memory", "640", "--cpus", "1", "--disk-size", "2G"}, more...)...)
 	}
 	t.Cleanup(func() { p.floe("stop") })
 	ssh := func(command string) string {
