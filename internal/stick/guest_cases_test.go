@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"floe/assemble/archivetest"
 	"floe/internal/disks"
 	"floe/internal/disks/disktest"
 	"floe/internal/fault"
@@ -34,7 +35,7 @@ func TestInsideQEMU(t *testing.T) {
 		}
 		return path
 	}
-	// Without a seat: its machine waits for sticks much more than it works.
+	archivetest.Seat(t)
 	g := equipped(t, img, box,
 		qemu.Data(disk("luks", 96), "lukslvm"), qemu.Data(disk("raid-1", 64), "raid1"), qemu.Data(disk("raid-2", 64), "raid2"),
 		qemu.Extra(
